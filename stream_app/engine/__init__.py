@@ -1,0 +1,1 @@
+"""The scoring engine: pure functions of models, activities and time (spec: scoring.md)."""
