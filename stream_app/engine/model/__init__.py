@@ -1,0 +1,1 @@
+"""Scoring models: file -> validated -> frozen, with their lint, version hash and description in words."""

@@ -1,0 +1,57 @@
+"""Times at the edges and durations in models (scoring.md section 1).
+
+Inside the engine a time is an `int`: milliseconds since the epoch, UTC. Nothing here reads a clock.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DURATION = re.compile(r"(\d{1,9})([mhdw])", re.ASCII)
+_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+
+
+def parse_time(text: str) -> int:
+    """Milliseconds since the epoch of an RFC 3339 time with an offset; smaller fractions are cut off.
+
+    Raises `ValueError` for anything else: a time without offset, a day that does not exist, a time before 1970.
+    """
+    if _RFC3339.fullmatch(text) is None:
+        raise ValueError("expected an RFC 3339 time with an offset, such as 2026-03-01T10:00:00Z")
+    moment = datetime.fromisoformat(text.upper())
+    milliseconds = (moment - _EPOCH) // _MILLISECOND
+    if milliseconds < 0:
+        raise ValueError("a time before 1970")
+    return milliseconds
+
+
+def format_time(milliseconds: int) -> str:
+    """RFC 3339 in UTC with a `Z`; milliseconds are shown only where there are any."""
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = milliseconds % SECOND
+    return f"{text}.{fraction:03d}Z" if fraction else f"{text}Z"
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds of a duration written `30m`, `12h`, `10d` or `2w`. Raises `ValueError` for anything else."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("expected a duration such as 30m, 12h, 10d or 2w")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def format_duration(milliseconds: int) -> str:
+    """The shortest exact way to write a duration that `parse_duration` reads."""
+    for suffix, size in (("w", WEEK), ("d", DAY), ("h", HOUR)):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{suffix}"
+    return f"{milliseconds // MINUTE}m"
