@@ -1,0 +1,1 @@
+"""Services for one machine: an embedded Apache Kafka and Valkey, started without root, Docker or configuration."""

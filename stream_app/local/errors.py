@@ -1,0 +1,9 @@
+"""What can go wrong with a local service, in words for the person at the terminal."""
+
+
+class LocalServiceError(Exception):
+    """A local service can't be fetched, started or stopped. The message is one line and says what to do."""
+
+
+class ToolMissingError(LocalServiceError):
+    """A program that a service needs (Java, Maven, a binary for this platform) is not installed."""
