@@ -1,0 +1,32 @@
+"""Reading a conformance case: model.yaml, events.ndjson, until and the expected results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.reference.replaying import Result
+from tests.reference.timeline import parse_time
+
+
+def load_model(path: Path) -> dict[str, Any]:
+    """A model document, YAML 1.2."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 2)
+    document: dict[str, Any] = yaml.load(path.read_text("utf-8"))
+    return document
+
+
+def load_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of an NDJSON file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def load_case(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int, Result]:
+    """Model, events, until and expected result of a case."""
+    expected = Result(load_lines(folder / "transitions.ndjson"), load_lines(folder / "scores.ndjson"))
+    until = parse_time((folder / "until").read_text("utf-8"))
+    return load_model(folder / "model.yaml"), load_lines(folder / "events.ndjson"), until, expected

@@ -1,0 +1,253 @@
+"""The offline replay: identity, leads, accounts, in the order of arrival (scoring.md 6-8, formats.md `replay`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reference.ladders import Json, Stages
+from tests.reference.scores import Card, Scorer
+from tests.reference.timeline import format_time
+from tests.reference.world import Event, Subject, World, normalise
+
+
+@dataclass
+class Result:
+    """What a replay yields: shapes of formats.md; dead letters as (index in the given list, code)."""
+
+    transitions: list[Json] = field(default_factory=list)
+    scores: list[Json] = field(default_factory=list)
+    dead_letters: list[tuple[int, str]] = field(default_factory=list)
+    conflicts: int = 0
+
+
+def replay(
+    model_doc: Json, events: list[Json], *, until: int | None, now: int | None = None, order: str = "arrival"
+) -> Result:
+    """Replay `events` under a model document; `until` and `now` in ms; `order` is `arrival` or `time`."""
+    run = Replay(model_doc)
+    numbered = []
+    for index, raw in enumerate(events):
+        try:
+            numbered.append((index, normalise(raw)))
+        except ValueError as refused:
+            run.result.dead_letters.append((index, str(refused)))
+    if order == "time":
+        numbered.sort(key=lambda pair: pair[1]["at"])
+    for index, event in numbered:
+        code = run.apply(event, now)
+        if code is not None:
+            run.result.dead_letters.append((index, code))
+    return run.finish(until)
+
+
+def cause_of(event: Event) -> Json:
+    """The cause of an event's own moves."""
+    if event.get("channel") == "crm":
+        kind = "crm"
+    else:
+        kind = "fact" if event["type"] == "identify" else "activity"
+    return {"kind": kind, "event_id": event["event_id"]}
+
+
+class Replay:
+    """One replay under way."""
+
+    def __init__(self, model: Json) -> None:
+        """Nothing known yet."""
+        self.world = World(model)
+        self.scorer = Scorer(self.world)
+        self.stages = Stages(self.world, self.scorer)
+        self.result = Result()
+
+    def apply(self, event: Event, now: int | None) -> str | None:
+        """One event; the code of its refusal, or None (a duplicate is ignored without a word)."""
+        if now is not None and event["at"] > now + self.world.skew:
+            return "future"
+        if not event["own_keys"]:
+            return self._apply_account_event(event)
+        key = self.world.resolve(event["own_keys"][0])
+        refused = self.world.refusal(self.world.leads.get(key), event)
+        if refused is not None:
+            return None if refused == "duplicate" else refused
+        self._apply_lead_event(key, event)
+        return None
+
+    # leads
+
+    def _apply_lead_event(self, key: str, event: Event) -> None:
+        world = self.world
+        unlink = event.get("channel") == "crm" and event["type"] == "unlink"
+        others = [] if unlink else self._links(key, event)
+        merged = [world.leads[other] for other in others if other in world.leads]
+        lead, is_new = self._advanced(key, event["at"], merged)
+        accounts = self._accounts_before(lead, merged, event)
+        for other in others:
+            world.aliases[other] = key
+        if merged:
+            before = self._empty(lead) if is_new else self._card(lead)
+            self._merge(lead, merged, is_new)
+            self.stages.evaluate(lead, {"kind": "merge", "event_id": event["event_id"]}, before)
+        before = self._empty(lead) if is_new and not merged else self._card(lead)
+        late = event["at"] < (lead.clock or 0)
+        self._add(lead, event)
+        if unlink:
+            self._unlink(event)
+        self._add_account_facts(lead, event)
+        self._evaluate_lead(lead, event, late, before)
+        for account, card in accounts:
+            self._evaluate_account(account, event, card)
+
+    def _links(self, key: str, event: Event) -> list[str]:
+        """The keys that the event newly links to its lead; conflicts are counted."""
+        found = []
+        for other in event["own_keys"][1:]:
+            if other in self.world.aliases:
+                if self.world.resolve(other) != key:
+                    self.result.conflicts += 1
+            elif other != key:
+                found.append(other)
+        return found
+
+    def _advanced(self, key: str, at: int, merged: list[Subject]) -> tuple[Subject, bool]:
+        """The event's lead, advanced to the event's time and the clocks of the leads to be merged."""
+        to = max([at, *(other.clock or 0 for other in merged)])
+        lead = self.world.leads.get(key)
+        if lead is not None:
+            self.stages.advance(lead, max(to, lead.clock or 0))
+            return lead, False
+        lead = self.world.leads[key] = Subject("lead", key)
+        if not merged:
+            self.stages.start(lead, to)
+        lead.clock = to
+        return lead, True
+
+    def _merge(self, lead: Subject, merged: list[Subject], is_new: bool) -> None:
+        for other in merged:
+            lead.events += other.events
+            lead.fact_events += other.fact_events
+            lead.ids += other.ids
+            for ladder, place in other.places.items():
+                kept = (other.key, ladder)
+                self.world.kept_seq[kept] = max(place.seq, self.world.kept_seq.get(kept, 0))
+            del self.world.leads[other.key]
+        if is_new:
+            lead.places = merged[0].places
+            for ladder, place in lead.places.items():
+                place.seq = max(place.seq, self.world.kept_seq.get((lead.key, ladder), 0))
+        self.world.touch()
+
+    def _add(self, lead: Subject, event: Event) -> None:
+        lead.events.append(event)
+        lead.ids.append((event["at"], event["event_id"]))
+        if event.get("facts"):
+            lead.fact_events.append((event["at"], event["event_id"], event["facts"]))
+        self.world.touch()
+
+    def _unlink(self, event: Event) -> None:
+        """The weaker key is a lead of its own again."""
+        weaker = event["own_keys"][-1]
+        if len(event["own_keys"]) > 1:
+            self.world.aliases.pop(weaker, None)
+
+    def _evaluate_lead(self, lead: Subject, event: Event, late: bool, before: Card) -> None:
+        if event.get("channel") == "crm" and event["type"] == "stage_set":
+            if self.stages.obey(lead, event, late, before):
+                return
+        self.stages.evaluate(lead, cause_of(event), before)
+
+    def _card(self, subject: Subject) -> Card:
+        assert subject.clock is not None
+        return self.scorer.card(subject, subject.clock)
+
+    def _empty(self, lead: Subject) -> Card:
+        assert lead.clock is not None
+        return self.scorer.card(Subject("lead", f"empty {lead.key}"), lead.clock)
+
+    # accounts
+
+    def _apply_account_event(self, event: Event) -> str | None:
+        account = self.world.accounts.get(event["account_id"])
+        refused = self.world.refusal(account, event)
+        if refused is not None:
+            return None if refused == "duplicate" else refused
+        account, before = self._account_at(event["account_id"], event["at"])
+        if event.get("account_facts"):
+            self._add_account_facts(None, event, account)
+        account.events.append(event)
+        account.ids.append((event["at"], event["event_id"]))
+        self.world.touch()
+        self._evaluate_account(account, event, before)
+        return None
+
+    def _account_at(self, name: str, at: int) -> tuple[Subject, Card]:
+        """An account advanced to a time, with its results then."""
+        account = self.world.accounts.get(name)
+        if account is None:
+            account = self.world.accounts[name] = Subject("account", name)
+            self.world.touch()
+            self.stages.start(account, at)
+        else:
+            self.stages.advance(account, max(at, account.clock or 0))
+        return account, self._card(account)
+
+    def _add_account_facts(self, own: Subject | None, event: Event, account: Subject | None = None) -> None:
+        """The facts, and every member sees them; the event's own lead is evaluated for itself."""
+        if not event.get("account_facts"):
+            return
+        if account is None and own is not None:
+            name = event.get("account_id") or own.account_id(own.clock or 0)
+            account = self.world.accounts.get(name) if name else None
+        if account is None or account.clock is None:
+            return
+        members = [m for m in self.world.members(account, account.clock) if m is not own]
+        for lead in members:
+            self.stages.advance(lead, max(event["at"], lead.clock or 0))
+        before = [self._card(lead) for lead in members]
+        account.fact_events.append((event["at"], event["event_id"], event["account_facts"]))
+        self.world.touch()
+        for lead, card in zip(members, before, strict=True):
+            self.stages.evaluate(lead, {"kind": "fact", "event_id": event["event_id"]}, card)
+
+    def _accounts_before(self, lead: Subject, merged: list[Subject], event: Event) -> list[tuple[Subject, Card]]:
+        """The accounts that take part in the event, advanced to it."""
+        assert lead.clock is not None
+        then = Subject("lead", lead.key, events=[*lead.events, *(e for m in merged for e in m.events), event])
+        names = {then.account_id(lead.clock): None}
+        if event.get("account_facts") and event.get("account_id"):
+            names[event["account_id"]] = None
+        return [self._account_at(name, event["at"]) for name in names if name is not None]
+
+    def _evaluate_account(self, account: Subject, event: Event, before: Card) -> None:
+        self.stages.evaluate(account, cause_of(event), before)
+
+    # the end
+
+    def finish(self, until: int | None) -> Result:
+        """Tick every lead, then every account, and write their scores down."""
+        if until is not None:
+            for subject in self.world.subjects():
+                self.stages.advance(subject, until)
+        self.result.transitions = self.stages.made
+        told = self.world.subjects() if self.world.model.get("account") else list(self.world.leads.values())
+        self.result.scores = [self._score(subject) for subject in told]
+        return self.result
+
+    def _score(self, subject: Subject) -> Json:
+        assert subject.clock is not None
+        card, clock = self._card(subject), subject.clock
+        is_lead = subject.kind == "lead"
+        head: Json = {"lead": subject.key} if is_lead else {"subject": "account"}
+        return {
+            **head,
+            "account_id": subject.account_id(clock) if is_lead else subject.key,
+            "at": format_time(clock),
+            "scores": dict(card.published),
+            "raw": dict(card.raw),
+            "grades": dict(card.grades),
+            "bands": dict(card.bands),
+            "stages": {name: place.stage for name, place in subject.places.items()},
+            "seq": {name: place.seq for name, place in subject.places.items()},
+            "suppressed": is_lead and subject.suppressed(clock),
+            "owner": subject.owner(clock) if is_lead else None,
+        }

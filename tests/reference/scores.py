@@ -1,0 +1,213 @@
+"""Scores, grades, bands, roll-ups and stage conditions at a time (scoring.md sections 4, 6 and 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from tests.reference.conditions import MISSING, folded, holds
+from tests.reference.rules import Sight, contribution
+from tests.reference.timeline import parse_duration
+from tests.reference.world import Subject, World
+
+
+@dataclass
+class Card:
+    """Every result of one subject at one time; what does not apply is absent."""
+
+    raw: dict[str, float] = field(default_factory=dict)
+    published: dict[str, float] = field(default_factory=dict)
+    grades: dict[str, str] = field(default_factory=dict)
+    bands: dict[str, str] = field(default_factory=dict)
+
+
+def clamp(value: float, bounds: Any) -> float:
+    """The value inside `[low, high]`; either may be null."""
+    low, high = bounds or (None, None)
+    if low is not None:
+        value = max(low, value)
+    return min(high, value) if high is not None else value
+
+
+def rounded(value: float, precision: int) -> float:
+    """Half away from zero on the shortest decimal form."""
+    exact = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-precision), ROUND_HALF_UP)
+    return float(exact) + 0.0
+
+
+def reached(ranges: dict[str, float], value: float | None) -> str | None:
+    """The name of the highest lower bound that the value reaches."""
+    if value is None:
+        return None
+    names = [name for name, low in sorted(ranges.items(), key=lambda r: r[1]) if low <= round(value, 9)]
+    return str(names[-1]) if names else None
+
+
+class Scorer:
+    """Computes cards from nothing; remembers one only while nothing is applied and the unit lasts."""
+
+    def __init__(self, world: World) -> None:
+        """A scorer over everything a world knows."""
+        self.world, self.model = world, world.model
+        self.account_model: dict[str, Any] = world.model.get("account") or {}
+
+    def card(self, subject: Subject, t: int) -> Card:
+        """All results of a subject at `t`."""
+        world = self.world
+        key = ("card", subject.kind, subject.key, t // world.unit_ms, t if t < world.newest else None)
+        if key not in world.memo:
+            world.memo[key] = self._account_card(subject, t) if subject.kind == "account" else self._lead_card(subject, t)
+        card: Card = world.memo[key]
+        return card
+
+    def look(self, subject: Subject, t: int, name: str) -> Any:
+        """A fact by name, `account.SCORE` included."""
+        if name.startswith("account.") and subject.kind == "lead":
+            score = self.account_score(subject, t, name)
+            if score is not None:
+                return score
+        return self.world.fact(subject, name, t)
+
+    def account_score(self, lead: Subject, t: int, name: str) -> float | None:
+        """The published score of the lead's account that `account.NAME` means; None if there is none."""
+        names = list(self.account_model.get("scores") or {})
+        wanted = name.partition(".")[2]
+        if wanted == "score" and wanted not in names and len(names) == 1:
+            wanted = names[0]
+        account = self.world.account_of(lead, t)
+        return self.card(account, t).published.get(wanted) if account and wanted in names else None
+
+    def _plain(self, subject: Subject, t: int, scores: dict[str, Any], rules: list[Any], card: Card) -> None:
+        """base + groups, before any clamp, of each score that applies; into `card.raw`."""
+
+        def look(name: str) -> Any:
+            return self.look(subject, t, name)
+
+        sight = Sight(self.world, subject, t, look)
+        groups = self.model.get("groups") or {}
+        for name, spec in scores.items():
+            spec = spec or {}
+            if "applies_to" in spec and not holds(spec["applies_to"], look):
+                continue
+            total = float(spec.get("base", 0))
+            sums: dict[str, float] = {}
+            for rule in rules:
+                if rule["score"] == name:
+                    group = rule.get("group") or f"rule {rule['id']}"
+                    sums[group] = sums.get(group, 0.0) + contribution(rule, sight)
+            for group, value in sums.items():
+                limits = groups.get(group) or {}
+                total += clamp(value, (limits.get("min"), limits.get("max")))
+            card.raw[name] = total
+
+    def _lead_card(self, lead: Subject, t: int) -> Card:
+        card = Card()
+        scores = self.model.get("scores") or {}
+        self._plain(lead, t, scores, self.model.get("rules") or [], card)
+        card.raw = {name: clamp(value, (scores[name] or {}).get("clamp")) for name, value in card.raw.items()}
+        for name in self.model.get("combined") or {}:
+            self._combine(lead, t, name, card)
+        specs = {**scores, **(self.model.get("combined") or {})}
+        self._publish(specs, card)
+        for name, spec in (self.model.get("grades") or {}).items():
+            row, column = (reached(s["ranges"], card.raw.get(s["score"])) for s in (spec["rows"], spec["columns"]))
+            if row is not None and column is not None:
+                card.grades[name] = row + column
+        for name, spec in (self.model.get("bands") or {}).items():
+            band = reached(spec["ranges"], card.raw.get(spec["score"]))
+            if band is not None:
+                card.bands[name] = band
+        return card
+
+    def _combine(self, lead: Subject, t: int, name: str, card: Card) -> float:
+        combined = self.model.get("combined") or {}
+        if name in combined and name not in card.raw:
+            total = float(combined[name].get("base", 0))
+            for part, weight in combined[name]["weights"].items():
+                if part.startswith("account."):
+                    total += weight * (self.account_score(lead, t, part) or 0.0)
+                else:
+                    total += weight * self._combine(lead, t, part, card)
+            card.raw[name] = clamp(total, combined[name].get("clamp"))
+        return card.raw.get(name, 0.0)
+
+    def _publish(self, specs: dict[str, Any], card: Card) -> None:
+        for name, value in card.raw.items():
+            card.published[name] = rounded(value, (specs[name] or {}).get("precision", 0))
+
+    def _account_card(self, account: Subject, t: int) -> Card:
+        card = Card()
+        scores = self.account_model.get("scores") or {}
+        self._plain(account, t, scores, self.account_model.get("rules") or [], card)
+        members = self.world.members(account, t)
+        for name in card.raw:
+            spec = scores[name] or {}
+            total = card.raw[name]
+            if spec.get("rollup"):
+                total += self._rollup(spec["rollup"], members, t)
+                if spec.get("breadth"):
+                    total += self._breadth(spec, members, t)
+            card.raw[name] = clamp(total, spec.get("clamp"))
+        self._publish(scores, card)
+        return card
+
+    def _rollup(self, spec: dict[str, Any], members: list[Subject], t: int) -> float:
+        values = [self.card(lead, t).published[spec["score"]] for lead in members if spec["score"] in self.card(lead, t).raw]
+        if "per_member" in spec:
+            values = [min(value, spec["per_member"]) for value in values]
+        values.sort(reverse=True)
+        if spec.get("max"):
+            return values[0] if values else 0.0
+        if "top" in spec:
+            return float(sum(values[: spec["top"]]))
+        factor = spec.get("diminishing", 1)
+        return float(sum(value * factor**i for i, value in enumerate(values)))
+
+    def _breadth(self, spec: dict[str, Any], members: list[Subject], t: int) -> float:
+        breadth, score = spec["breadth"], spec["rollup"]["score"]
+        warm = [m for m in members if round(self.card(m, t).raw.get(score, float("-inf")), 9) >= breadth.get("min_score", float("-inf"))]
+        values = {folded(self.world.fact(m, breadth["fact"], t)) for m in warm if score in self.card(m, t).raw} - {MISSING}
+        steps = sorted((int(n), points) for n, points in breadth["points"].items())
+        return ([0.0] + [points for n, points in steps if n <= len(values)])[-1]
+
+    def stage_holds(self, condition: dict[str, Any], subject: Subject, t: int) -> bool:
+        """Whether a stage's condition over scores, grades, bands, facts and signals holds at `t`."""
+        card = self.card(subject, t)
+        for part, wanted in condition.items():
+            if part == "all":
+                ok = all(self.stage_holds(one, subject, t) for one in wanted)
+            elif part == "any":
+                ok = any(self.stage_holds(one, subject, t) for one in wanted)
+            elif part == "not":
+                ok = not self.stage_holds(wanted, subject, t)
+            elif part == "signal":
+                ok = self._signal(wanted, subject, t)
+            elif part == "facts":
+                ok = holds(wanted, lambda name: self.look(subject, t, name))
+            else:
+                ok = holds(wanted, self._results(part, card, subject, t))
+            if not ok:
+                return False
+        return True
+
+    def _results(self, part: str, card: Card, subject: Subject, t: int) -> Any:
+        if part == "grades":
+            return lambda name: card.grades.get(name, MISSING)
+        if part == "bands":
+            return lambda name: card.bands.get(name, MISSING)
+        if part != "scores":
+            raise ValueError(f"no such condition: {part}")
+
+        def score(name: str) -> Any:
+            if name.startswith("account.") and subject.kind == "lead":
+                value = self.account_score(subject, t, name)
+            else:
+                value = card.raw.get(name)
+            return MISSING if value is None else round(value, 9)
+
+        return score
+
+    def _signal(self, wanted: dict[str, Any], subject: Subject, t: int) -> bool:
+        sight = Sight(self.world, subject, t, lambda name: MISSING)
+        return bool(sight.matching(wanted["on"], parse_duration(wanted["within"])))
