@@ -1,7 +1,9 @@
 """What can go wrong with a local service, in words for the person at the terminal."""
 
+from stream_app.errors import KnownError
 
-class LocalServiceError(Exception):
+
+class LocalServiceError(KnownError):
     """A local service can't be fetched, started or stopped. The message is one line and says what to do."""
 
 

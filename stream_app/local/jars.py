@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from stream_app.local.errors import LocalServiceError
 from stream_app.local.paths import cache_root
+from stream_app.local.process import KeptProcess
 from stream_app.local.tools import find_maven
 
 Progress = Callable[[str], None]
@@ -79,25 +79,13 @@ def _fetch(home: Path, progress: Progress) -> None:
 
 def _run_maven(maven: Path, work: Path, progress: Progress) -> None:
     command = [str(maven), "-B", "-C", "-f", "pom.xml", _COPY, "-DincludeScope=runtime"]
-    command.append(f"-DoutputDirectory={work / 'libs'}")
-    process = subprocess.Popen(
-        command, cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    fetched, error = 0, ""
-    with process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith("Downloaded") or "Downloaded from" in line:
-                    fetched += 1
-                    if fetched % 25 == 0:
-                        progress(f"fetching Kafka: {fetched} files")
-                elif "[ERROR]" in line and not error:
-                    error = line.split("[ERROR]", 1)[1].strip()
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0:
-        raise LocalServiceError(
-            f"Maven could not fetch Kafka (exit {process.returncode}): {error or 'no reason given'}"
-        )
+    log = work / "maven.log"
+    process = KeptProcess([*command, f"-DoutputDirectory={work / 'libs'}"], log, work)
+    try:
+        while (code := process.wait(2.0)) is None:
+            progress(f"fetching Kafka: {log.read_text(errors='replace').count('Downloaded from')} files")
+    finally:
+        process.kill()
+    if code != 0:
+        errors = re.findall(r"\[ERROR\] *(.+)", log.read_text(errors="replace")) or ["no reason given"]
+        raise LocalServiceError(f"Maven could not fetch Kafka (exit {code}): {errors[0][:300]}")

@@ -1,7 +1,6 @@
 """One Apache Kafka broker (KRaft, broker and controller in one process) for one machine."""
 
 import base64
-import subprocess
 import uuid
 from importlib import resources
 from pathlib import Path
@@ -163,12 +162,17 @@ class KafkaServer:
         cluster = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
         command = [*self._java(java, libs), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "kafka.tools.StorageTool"]
         command += ["format", "-t", cluster, "-c", str(first)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False
-        )
-        if done.returncode != 0:
-            words = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-            raise LocalServiceError(f"Kafka's storage tool failed: {words[-1]}")
+        words = self.data_dir / "format.out"
+        words.unlink(missing_ok=True)
+        tool = KeptProcess(command, words, self.data_dir)
+        try:
+            code = tool.wait(_START_TIMEOUT_S)
+        finally:
+            tool.kill()
+        if code != 0:
+            last = (words.read_text(errors="replace").strip().splitlines() or ["it gave no reason"])[-1]
+            raise LocalServiceError(f"Kafka's storage tool failed: {last}")
+        words.unlink()
         first.unlink()
         aside.rename(self.data_dir / "records")
 

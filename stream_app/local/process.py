@@ -81,6 +81,7 @@ class KeptProcess:
 
     def __init__(self, command: Sequence[str | Path], log: Path, cwd: Path) -> None:
         """Start the command; what it prints is appended to `log`."""
+        self.detached = False
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_KEEPER), *map(str, command)],
@@ -109,6 +110,8 @@ class KeptProcess:
 
     def stop(self) -> None:
         """End the command in order, by force after the keeper's grace period, and wait until it is gone."""
+        if self.detached:
+            return
         if self.running:
             self._process.terminate()
         self._wait()
@@ -119,9 +122,19 @@ class KeptProcess:
             self._process.send_signal(signal.SIGUSR1)
         self._wait()
 
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """The exit code of a command that ends by itself; None if it still runs after that many seconds."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        self._wait()
+        return self._process.returncode
+
     def detach(self) -> None:
-        """Let the command live on when this process ends."""
+        """Let the command live on when this process ends; from here on this object does not end it either."""
         assert self._process.stdin is not None
+        self.detached = True
         self._process.stdin.write(b"d")
         self._process.stdin.close()
 
