@@ -22,9 +22,13 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: drawn for a person, plain columns where the output goes to a file or another program."""
+    """Print a table: drawn for a person, tab-separated lines where the output goes to a file or another program."""
     console = Console(highlight=False, markup=False)
-    table = Table(*headings, box=None if not console.is_terminal else Table().box, pad_edge=False)
+    if not console.is_terminal:
+        for row in (headings, *rows):
+            typer.echo("\t".join(row))
+        return
+    table = Table(*headings)
     for row in rows:
         table.add_row(*row)
     console.print(table)

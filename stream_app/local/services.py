@@ -102,11 +102,14 @@ def tied(data_dir: Path, environ: Mapping[str, str], progress: Progress) -> Iter
             records = read_records(data_dir)
             _refuse_tied(records)
             servers = stack.enter_context(_started(data_dir, environ, records, progress))
-            write_records(data_dir, records | {name: Record.of(server, tied=True) for name, server in servers.items()})
-        yield endpoints(data_dir, environ)
-    with locked(data_dir, progress):
-        ended = {name: record.stopped() for name, record in read_records(data_dir).items() if name in servers}
-        write_records(data_dir, read_records(data_dir) | ended)
+            ours = {name: Record.of(server, tied=True) for name, server in servers.items()}
+            write_records(data_dir, records | ours)
+        try:
+            yield endpoints(data_dir, environ)
+        finally:
+            with locked(data_dir, progress):
+                ended = {name: record.stopped() for name, record in ours.items()}
+                write_records(data_dir, read_records(data_dir) | ended)
 
 
 def down(data_dir: Path, environ: Mapping[str, str], progress: Progress, *, wipe: bool = False) -> list[Status]:
