@@ -9,10 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from stream_app.local.errors import ToolMissingError
 from stream_app.local.kafka import KafkaServer
 from stream_app.local.valkey import ValkeyServer
+
+# `make test` has to be quick and to say the same twice; `make fuzz` looks for what it misses.
+settings.register_profile("default", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5000")))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def start_or_skip(server: KafkaServer | ValkeyServer) -> None:

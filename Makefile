@@ -1,0 +1,54 @@
+# stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fuzz system format lock clean
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.up-to-date
+# The clone's own environment, whichever one is active.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+help: ## Say what can be made
+	@awk -F '[:#]+ *' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$NF}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the environment in .venv, from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/uv --version 2>/dev/null | grep -q '^uv $(UV_VERSION)\b' || $(BIN)/python -m pip install -q uv==$(UV_VERSION)
+	$(BIN)/uv pip sync -q --require-hashes requirements.lock
+	$(BIN)/uv pip install -q --no-deps -e .
+	@touch $@
+
+demo: $(STAMP) ## Watch it work: Kafka, Valkey, a worker and simulated leads, until ctrl-C
+	$(BIN)/stream-app demo
+
+test: $(STAMP) ## Run the unit and integration tests, with a Kafka and a Valkey of their own
+	$(BIN)/pytest -n 2 tests/unit tests/integration
+
+check: $(STAMP) ## Check format, lint, types and the import contracts
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fuzz: $(STAMP) ## Run the property tests at length (FUZZ_EXAMPLES=5000 each)
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 --timeout 0 -m hypothesis tests/unit
+
+system: $(STAMP) ## Run the system tests, faults on the real broker among them (up to 12 minutes)
+	@if [ -d tests/system ]; then $(BIN)/pytest --timeout 600 tests/system; else echo "there are no system tests"; fi
+
+format: $(STAMP) ## Format the code and fix what can be fixed by itself
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
+	test -x $(BIN)/uv || $(MAKE) setup
+	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment and every cache in the clone
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
