@@ -5,25 +5,35 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from stream_app.engine.conditions import fields_of
-from stream_app.engine.model.cursor import LONGEST, MAX_NAME, Cursor, unknown
+from stream_app.engine.model.cursor import MAX_NAME, Cursor, unknown
 from stream_app.engine.model.names import Names
 from stream_app.engine.model.problems import shown, suggestion
 from stream_app.engine.model.read_conditions import read_condition, read_selector
+from stream_app.engine.model.rule_parts import (
+    MAX_COUNT,
+    by_age,
+    count_tiers,
+    field_at,
+    number_at,
+    points_at,
+    ratio_tiers,
+    read_decay,
+    read_limit,
+    read_values,
+    window_at,
+)
 from stream_app.engine.model.types import (
     ActivityRule,
     All,
     AnyOf,
     CompleteRule,
     Condition,
-    Decay,
     DistinctRule,
     FactRule,
     FieldIs,
     FrequencyRule,
     InactivityRule,
-    Limit,
     Not,
-    Period,
     PerUnitRule,
     QuantityRule,
     RatioRule,
@@ -32,10 +42,6 @@ from stream_app.engine.model.types import (
 from stream_app.engine.times import MINUTE
 
 MAX_RULES: Final = 5_000
-MAX_TIERS: Final = 100
-MAX_COUNT: Final = 1_000
-MAX_VALUES: Final = 200
-PERIODS: Final[tuple[Period, ...]] = ("hour", "day", "week", "month", "ever")
 EVIDENCE: Final = ("data", "sales", "customer", "judgement")
 COMMON: Final = ("id", "kind", "score", "group", "class", "stage", "weight", "description", "evidence")
 
@@ -136,9 +142,9 @@ def _activity(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     return ActivityRule(
         **common,
         on=read_selector(at.need("on", "a selector")),
-        points=_points(at),
-        limit=_limit(at.get("limit")),
-        decay=_decay(at.get("decay")),
+        points=points_at(at),
+        limit=read_limit(at.get("limit")),
+        decay=read_decay(at.get("decay")),
     )
 
 
@@ -147,25 +153,25 @@ def _quantity(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     return QuantityRule(
         **common,
         on=read_selector(at.need("on", "a selector")),
-        each=_number(at, "each", "points for each one of the field"),
-        field=_field(at, "field", "the name of a property"),
+        each=number_at(at, "each", "points for each one of the field"),
+        field=field_at(at, "field", "the name of a property"),
         max=top.number("a greatest number of points") if top is not None else None,
-        limit=_limit(at.get("limit")),
-        decay=_decay(at.get("decay")),
+        limit=read_limit(at.get("limit")),
+        decay=read_decay(at.get("decay")),
     )
 
 
 def _frequency(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     on = read_selector(at.need("on", "a selector"))
-    return FrequencyRule(**common, on=on, window=_window(at, frame), tiers=count_tiers(at, "tiers"))
+    return FrequencyRule(**common, on=on, window=window_at(at, frame.longest), tiers=count_tiers(at, "tiers"))
 
 
 def _distinct(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     return DistinctRule(
         **common,
         on=read_selector(at.need("on", "a selector")),
-        of=_field(at, "of", "the name of a property"),
-        window=_window(at, frame),
+        of=field_at(at, "of", "the name of a property"),
+        window=window_at(at, frame.longest),
         tiers=count_tiers(at, "tiers"),
     )
 
@@ -174,10 +180,10 @@ def _complete(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     return CompleteRule(
         **common,
         on=read_selector(at.need("on", "a selector")),
-        of=_field(at, "of", "the name of a property"),
-        values=_values(at.need("values", "a list of values")),
-        window=_window(at, frame),
-        points=_points(at),
+        of=field_at(at, "of", "the name of a property"),
+        values=read_values(at.need("values", "a list of values")),
+        window=window_at(at, frame.longest),
+        points=points_at(at),
     )
 
 
@@ -187,16 +193,16 @@ def _ratio(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
         **common,
         numerator=read_selector(at.need("numerator", "a selector")),
         denominator=read_selector(at.need("denominator", "a selector")),
-        window=_window(at, frame),
+        window=window_at(at, frame.longest),
         min=least.integer("a whole number", 1, MAX_COUNT) if least is not None else 1,
-        tiers=_ratio_tiers(at),
+        tiers=ratio_tiers(at),
     )
 
 
 def _fact(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     when = at.need("when", "a condition on facts")
     condition = read_condition(when, frame.names) if when is not None else All(())
-    return FactRule(**common, when=condition, points=_points(at))
+    return FactRule(**common, when=condition, points=points_at(at))
 
 
 def _per_unit(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
@@ -205,13 +211,13 @@ def _per_unit(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     most = high.number("a greatest number of points") if high is not None else None
     if high is not None and least is not None and most is not None and least > most:
         high.problem(f"expected a max not below min, found {most:g} below {least:g}")
-    fact = frame.names.resolve(_field(at, "fact", "the name of a fact"))
-    return PerUnitRule(**common, fact=fact, each=_number(at, "each", "points for each one"), min=least, max=most)
+    fact = frame.names.resolve(field_at(at, "fact", "the name of a fact"))
+    return PerUnitRule(**common, fact=fact, each=number_at(at, "each", "points for each one"), min=least, max=most)
 
 
 def _inactivity(at: Cursor, frame: Frame, common: dict[str, Any]) -> Rule:
     after = at.need("after", "ages with points, such as {10d: -5, 30d: -15}")
-    steps = _by_age(after, "ages with points", MINUTE, "points") if after is not None else ()
+    steps = by_age(after, "ages with points", MINUTE, "points") if after is not None else ()
     return InactivityRule(**common, on=read_selector(at.need("on", "a selector")), after=steps)
 
 
@@ -228,130 +234,6 @@ _KINDS: Final[dict[str, tuple[tuple[str, ...], _Make]]] = {
     "inactivity": (("on", "after"), _inactivity),
 }
 KINDS: Final = tuple(_KINDS)
-
-
-# -- their parts ---------------------------------------------------------------------------------------------------
-
-
-def _number(at: Cursor, key: str, what: str) -> float:
-    found = at.need(key, what)
-    return found.number(what) if found is not None else 0
-
-
-def _points(at: Cursor) -> float:
-    return _number(at, "points", "a number of points")
-
-
-def _field(at: Cursor, key: str, what: str) -> str:
-    found = at.need(key, what)
-    return found.text(what, MAX_NAME) if found is not None else ""
-
-
-def _window(at: Cursor, frame: Frame) -> int:
-    found = at.need("window", "a duration, such as 7d")
-    return found.duration("a window", MINUTE, frame.longest) if found is not None else 0
-
-
-def _limit(at: Cursor | None) -> Limit | None:
-    if at is None or not at.keys(("times", "per"), "a limit, such as {times: 2, per: day}"):
-        return None
-    times, per = at.need("times", "a whole number"), at.need("per", "a period, such as day")
-    return Limit(
-        times=times.integer("a whole number", 1, MAX_COUNT) if times is not None else 1,
-        per=per.choice(PERIODS, "a period") if per is not None else "ever",
-    )
-
-
-def _decay(at: Cursor | None) -> Decay:
-    if at is None or at.node.value == "none":
-        return Decay()
-    what = "a decay: none, {half_life: 14d}, {linear: 90d}, {expire: 30d} or {steps: {0d: 1.0, 10d: 0.5}}"
-    if not at.keys(("half_life", "linear", "expire", "steps"), what):
-        return Decay()
-    entries = at.entries(what, 4)
-    if len(entries) != 1:
-        if entries:
-            at.problem(f"expected one kind of decay, found {len(entries)}")
-        return Decay()
-    kind, value = entries[0]
-    if kind == "steps":
-        return Decay("steps", 0, _by_age(value, "ages with factors, such as {0d: 1.0, 10d: 0.5}", 0, "a factor"))
-    span = value.duration("a duration", MINUTE, LONGEST)
-    if kind == "half_life":
-        return Decay("half_life", span)
-    return Decay("linear", span) if kind == "linear" else Decay("expire", span)
-
-
-def _by_age(at: Cursor, what: str, low: int, of: str) -> tuple[tuple[int, float], ...]:
-    """A mapping from durations to numbers, ascending."""
-    bound = 1_000.0 if of == "a factor" else None
-    steps: dict[int, float] = {}
-    for key, value in at.entries(what, MAX_TIERS):
-        age = key_duration(at, key, low)
-        number = value.number(of, 0, bound) if bound is not None else value.number(of)
-        if age is None:
-            continue
-        if age in steps:
-            at.key_problem(key, f"expected each age once, found {key} again")
-        steps[age] = number
-    return tuple(sorted(steps.items()))
-
-
-def key_duration(at: Cursor, key: str, low: int) -> int | None:
-    """A key that must be a duration."""
-    line, column = at.node.keys.get(key, (at.node.line, at.node.column))
-    node = type(at.node)(key, line, column)
-    before = len(at.problems.found)
-    age = Cursor(node, f"{at.path}.{key}", at.problems).duration("a duration", low, LONGEST)
-    return age if len(at.problems.found) == before else None
-
-
-def count_tiers(at: Cursor, key: str) -> tuple[tuple[int, float], ...]:
-    """A mapping from counts (1 to 1,000) to points, ascending."""
-    what = "counts with points, such as {1: 5, 3: 15}"
-    found = at.need(key, what)
-    tiers: dict[int, float] = {}
-    if found is not None:
-        for text, value in found.entries(what, MAX_TIERS):
-            count = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_COUNT)) else 0
-            if not 1 <= count <= MAX_COUNT or count in tiers:
-                found.key_problem(text, f"expected a count of its own from 1 to {MAX_COUNT}, found {shown(text)}")
-            tiers[count] = value.number("a number of points")
-    return tuple(sorted(tiers.items()))
-
-
-def _ratio_tiers(at: Cursor) -> tuple[tuple[float, float], ...]:
-    what = "ratios with points, such as {0.5: 5, 0.8: 10}"
-    found = at.need("tiers", what)
-    tiers: dict[float, float] = {}
-    if found is not None:
-        for text, value in found.entries(what, MAX_TIERS):
-            ratio = _as_ratio(text)
-            if ratio is None or ratio in tiers:
-                found.key_problem(text, f"expected a ratio of its own from 0 to {MAX_COUNT}, found {shown(text)}")
-            tiers[ratio or 0.0] = value.number("a number of points")
-    return tuple(sorted(tiers.items()))
-
-
-def _as_ratio(text: str) -> float | None:
-    try:
-        ratio = float(text)
-    except ValueError:
-        return None
-    return ratio if 0 <= ratio <= MAX_COUNT else None
-
-
-def _values(at: Cursor | None) -> tuple[str | int | float | bool, ...]:
-    if at is None:
-        return ()
-    values: list[str | int | float | bool] = []
-    for item in at.items("a list of values", MAX_VALUES):
-        value = item.node.value
-        if isinstance(value, (str, bool)):
-            values.append(value)
-        else:
-            values.append(item.number("a text, a number, true or false"))
-    return tuple(values)
 
 
 # -- audience ------------------------------------------------------------------------------------------------------

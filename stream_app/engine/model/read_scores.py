@@ -6,7 +6,7 @@ from stream_app.engine.model.cursor import MAX_NAME, MAX_NUMBER, Cursor, name_pr
 from stream_app.engine.model.names import ACCOUNT_PREFIX, Names
 from stream_app.engine.model.problems import shown
 from stream_app.engine.model.read_conditions import read_condition
-from stream_app.engine.model.read_rules import MAX_COUNT, count_tiers
+from stream_app.engine.model.rule_parts import MAX_COUNT, count_tiers
 from stream_app.engine.model.types import Band, Breadth, Combined, Condition, Grade, Group, Ranges, Rollup, Score
 
 MAX_SCORES: Final = 200

@@ -1,0 +1,173 @@
+"""The only place that moves a stage (scoring.md section 6).
+
+*Evaluate at `at`*, for each ladder: up to the highest stage above whose `enter` holds, that is not blocked and not
+cooling down, unless the present stage is sticky; else, if `hold` fails, the stage is not sticky and `min_dwell` has
+passed, down to the highest stage below whose `hold` holds (the first stage always holds). After a move again, until
+nothing moves, at most as often as there are stages. A `stage_set` from the CRM moves anywhere.
+"""
+
+from dataclasses import dataclass
+
+from stream_app.engine.ladder_conditions import MAYBE, NO, YES, CompiledLadder, CompiledStage
+from stream_app.engine.moment import Moment, Scores
+from stream_app.engine.plan import Plan
+from stream_app.engine.scoring import Card
+from stream_app.engine.state import NEVER, LadderState, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a subject was evaluated: `activity`, `decay`, `fact`, `crm`, `merge` or `model`, and by which event."""
+
+    kind: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of stage. `before` holds all scores before, by the plan's positions; `after` the card at `at`."""
+
+    ladder: str
+    origin: str
+    target: str
+    up: bool
+    seq: int
+    at: int
+    cause: Cause
+    before: Scores
+    after: Card
+
+
+def start(plan: Plan, subject: Subject, at: int) -> None:
+    """Enter the start stage of every ladder on which the subject stands nowhere (or on a stage that is no more)."""
+    for ladder in plan.ladders:
+        state = subject.ladders.get(ladder.name)
+        if state is None:
+            subject.ladders[ladder.name] = LadderState(ladder.stages[0].name, at)
+        elif state.stage not in ladder.by_name:
+            state.stage, state.entered = ladder.stages[0].name, at
+
+
+def evaluate(plan: Plan, subject: Subject, card: Card, at: int, cause: Cause, before: Scores) -> list[Move]:
+    """Move every ladder as far as it goes at `at`; the moves in the order made."""
+    moves: list[Move] = []
+    for ladder in plan.ladders:
+        state = subject.ladders[ladder.name]
+        for _ in ladder.stages:
+            target = next_stage(ladder, state, card.moment, at)
+            if target is None:
+                break
+            moves.append(_move(ladder, state, target, at, cause, before, card))
+    return moves
+
+
+def obey(
+    plan: Plan, subject: Subject, ladder_name: str, stage_name: str, cause: Cause, time: int, card: Card, before: Scores
+) -> list[Move] | None:
+    """Carry out a `stage_set` of time `time` at the subject's clock; None if it is not obeyed.
+
+    A late one is obeyed if the stage left or entered is sticky or it is not before the ladder's last move; never if a
+    later one was obeyed. One for a ladder or stage that the model has not is not: the CRM may know more than the model.
+    """
+    ladder = next((ladder for ladder in plan.ladders if ladder.name == ladder_name), None)
+    target = ladder.by_name.get(stage_name) if ladder is not None else None
+    if ladder is None or target is None:
+        return None
+    state = subject.ladders[ladder.name]
+    current = ladder.by_name[state.stage]
+    too_late = time < state.moved and not (current.sticky or target.sticky)
+    if time < state.obeyed or too_late:
+        return None
+    state.obeyed = time
+    if target is current:
+        return []
+    return [_move(ladder, state, target, subject.clock, cause, before, card)]
+
+
+def next_expiry(plan: Plan, subject: Subject) -> int | None:
+    """The first time after the clock at which a dwell or a cooldown ends, None if there is none."""
+    first: int | None = None
+    for ladder in plan.ladders:
+        end = ladder_expiry(ladder, subject.ladders[ladder.name], subject.clock)
+        if end is not None and (first is None or end < first):
+            first = end
+    return first
+
+
+def ladder_expiry(ladder: CompiledLadder, state: LadderState, clock: int) -> int | None:
+    """As `next_expiry`, for one ladder."""
+    end = state.entered + ladder.by_name[state.stage].min_dwell
+    first = end if end > clock else None
+    for name, left in state.left.items():
+        stage = ladder.by_name.get(name)
+        if stage is not None and stage.cooldown:
+            end = left + stage.cooldown
+            if end > clock and (first is None or end < first):
+                first = end
+    return first
+
+
+def may_move(plan: Plan, subject: Subject, moment: Moment, at: int) -> bool:
+    """Whether any ladder may move within a span in which no dwell or cooldown ends; exact for a single unit."""
+    return any(ladder_may_move(ladder, subject.ladders[ladder.name], moment, at) for ladder in plan.ladders)
+
+
+def ladder_may_move(ladder: CompiledLadder, state: LadderState, moment: Moment, at: int) -> bool:
+    """As `may_move`, for one ladder."""
+    current = ladder.by_name[state.stage]
+    if current.sticky:
+        return False
+    for stage in ladder.stages[current.index + 1 :]:
+        if stage.enter is None or _cooling(stage, state, at) or stage.enter.over(moment) == NO:
+            continue
+        if stage.blocked_by is None or stage.blocked_by.over(moment) != YES:
+            return True
+    return not _stays(current, state, moment, at)
+
+
+def next_stage(ladder: CompiledLadder, state: LadderState, moment: Moment, at: int) -> CompiledStage | None:
+    """Where one step of an evaluation at a single unit leads."""
+    current = ladder.by_name[state.stage]
+    if current.sticky:
+        return None
+    for index in range(len(ladder.stages) - 1, current.index, -1):
+        stage = ladder.stages[index]
+        if stage.enter is None or stage.enter.over(moment) != YES or _cooling(stage, state, at):
+            continue
+        if stage.blocked_by is None or stage.blocked_by.over(moment) == NO:
+            return stage
+    if _stays(current, state, moment, at):
+        return None
+    for index in range(current.index - 1, 0, -1):
+        stage = ladder.stages[index]
+        if stage.hold is None or stage.hold.over(moment) == YES:
+            return stage
+    return ladder.stages[0]
+
+
+def _stays(current: CompiledStage, state: LadderState, moment: Moment, at: int) -> bool:
+    """Whether it surely does not fall from `current`."""
+    if current.index == 0 or current.hold is None or at < state.entered + current.min_dwell:
+        return True
+    answer = current.hold.over(moment)
+    return answer == YES if answer != MAYBE else False
+
+
+def _cooling(stage: CompiledStage, state: LadderState, at: int) -> bool:
+    return bool(stage.cooldown) and at < state.left.get(stage.name, NEVER - stage.cooldown) + stage.cooldown
+
+
+def _move(
+    ladder: CompiledLadder,
+    state: LadderState,
+    target: CompiledStage,
+    at: int,
+    cause: Cause,
+    before: Scores,
+    card: Card,
+) -> Move:
+    origin = ladder.by_name[state.stage]
+    state.left[origin.name] = at
+    state.stage, state.entered, state.moved = target.name, at, at
+    state.seq += 1
+    return Move(ladder.name, origin.name, target.name, target.index > origin.index, state.seq, at, cause, before, card)

@@ -1,0 +1,60 @@
+"""What every rule kind does (scoring.md section 3): its contribution at a unit, its extremes over a span, its parts.
+
+The rule kept here: a contribution is a pure function of the subject's data, its facts and the unit; between two events
+it depends on the unit alone, and `bounds` encloses every value it takes over a span of units. Ladders lean on that to
+skip the boundaries at which nothing can move.
+"""
+
+from collections.abc import Mapping
+
+from stream_app.engine.model.types import RuleBase
+from stream_app.engine.state import Subject
+
+Bounds = tuple[float, float]
+
+
+class CompiledRule:
+    """One rule, ready to run. `timed` says whether its contribution can change without an event."""
+
+    def __init__(self, rule: RuleBase, kind: str) -> None:
+        self.id = rule.id
+        self.kind = kind
+        self.score = rule.score
+        self.group = rule.group
+        self.cls = rule.cls
+        self.weight = float(rule.weight)
+        self.timed = False
+        self.horizon = 0  # units after which, without an event, its contribution no longer changes
+
+    def value(self, subject: Subject, unit: int) -> float:
+        """The contribution at `unit`, weight included."""
+        raise NotImplementedError
+
+    def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
+        """The least and greatest contribution over the units `first` to `last` if nothing is applied."""
+        raise NotImplementedError
+
+    def count(self, subject: Subject, unit: int) -> int:
+        """How many activities, or values, make the contribution at `unit`."""
+        raise NotImplementedError
+
+    def last_at(self, subject: Subject) -> int:
+        """When the latest of them was (milliseconds), -1 if there is none."""
+        raise NotImplementedError
+
+    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+        """What made the contribution, for an explanation: JSON values."""
+        raise NotImplementedError
+
+
+class FactRuleBase(CompiledRule):
+    """A rule on facts alone: it changes only with them."""
+
+    def fact_value(self, view: Mapping[str, object]) -> float:
+        """The contribution for these facts."""
+        raise NotImplementedError
+
+
+def ordered(one: float, other: float) -> Bounds:
+    """Two values as least and greatest."""
+    return (one, other) if one <= other else (other, one)

@@ -1,0 +1,161 @@
+"""`frequency`, `distinct`, `complete` and `ratio`: what happened within a window (scoring.md section 3).
+
+As time passes without events the count in a window only falls, so a span's extremes follow from its two ends.
+"""
+
+from bisect import bisect_right
+
+from stream_app.engine.model.types import CompleteRule, DistinctRule, FrequencyRule, RatioRule
+from stream_app.engine.rules.base import Bounds, CompiledRule, ordered
+from stream_app.engine.state import Subject
+from stream_app.engine.trackers import Latest, Series
+
+Tiers = tuple[tuple[float, float], ...]
+
+
+def units_in(window: int, resolution: int) -> int:
+    """The number of units whose age is below `window`: an age of so many units is the first outside."""
+    return -(-window // resolution)
+
+
+def tier_points(tiers: Tiers, reached: float) -> float:
+    """The points of the highest tier that `reached` reaches, 0 below all."""
+    points = 0.0
+    for number, worth in tiers:
+        if reached < number:
+            break
+        points = worth
+    return points
+
+
+def tier_bounds(tiers: Tiers, low: float, high: float) -> Bounds:
+    """The least and greatest points while what is reached lies between `low` and `high`."""
+    least = most = tier_points(tiers, low)
+    for number, worth in tiers:
+        if low < number <= high:
+            least, most = min(least, worth), max(most, worth)
+    return least, most
+
+
+def count_since(series: Series, unit: int) -> int:
+    """How many activities are in units after `unit`."""
+    units = series.units
+    if not units or units[-1] <= unit:
+        return 0
+    return int(sum(series.amounts[bisect_right(units, unit) :]))
+
+
+class TieredRule(CompiledRule):
+    """`frequency` and `distinct`: a count within the window, and the tier that it reaches."""
+
+    def __init__(self, rule: FrequencyRule | DistinctRule, tracker: int, resolution: int) -> None:
+        super().__init__(rule, "frequency" if isinstance(rule, FrequencyRule) else "distinct")
+        self.tiers: Tiers = rule.tiers
+        self.window = units_in(rule.window, resolution)
+        self.tracker = tracker
+        self.timed = True
+        self.horizon = self.window
+
+    def count(self, subject: Subject, unit: int) -> int:
+        data = subject.data[self.tracker]
+        if data is None:
+            return 0
+        if isinstance(data, Latest):
+            since = unit - self.window
+            return sum(1 for seen in data.units.values() if seen > since)
+        assert isinstance(data, Series)
+        return count_since(data, unit - self.window)
+
+    def value(self, subject: Subject, unit: int) -> float:
+        return self.weight * tier_points(self.tiers, self.count(subject, unit))
+
+    def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
+        low, high = tier_bounds(self.tiers, self.count(subject, last), self.count(subject, first))
+        return ordered(self.weight * low, self.weight * high)
+
+    def last_at(self, subject: Subject) -> int:
+        data = subject.data[self.tracker]
+        return -1 if data is None else data.last
+
+    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+        return {"count": self.count(subject, unit), "tiers": {str(number): points for number, points in self.tiers}}
+
+
+class CompletedRule(CompiledRule):
+    """`complete`: points while every listed value occurred within the window."""
+
+    def __init__(self, rule: CompleteRule, values: frozenset[str], tracker: int, resolution: int) -> None:
+        super().__init__(rule, "complete")
+        self.points = rule.points
+        self.values = values
+        self.window = units_in(rule.window, resolution)
+        self.tracker = tracker
+        self.timed = True
+        self.horizon = self.window
+
+    def count(self, subject: Subject, unit: int) -> int:
+        data = subject.data[self.tracker]
+        if data is None:
+            return 0
+        assert isinstance(data, Latest)
+        since = unit - self.window
+        return sum(1 for value in self.values if data.units.get(value, since) > since)
+
+    def value(self, subject: Subject, unit: int) -> float:
+        return self.weight * self.points if self.count(subject, unit) == len(self.values) else 0.0
+
+    def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
+        return ordered(self.value(subject, first), self.value(subject, last))
+
+    def last_at(self, subject: Subject) -> int:
+        data = subject.data[self.tracker]
+        return -1 if data is None else data.last
+
+    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+        return {"found": self.count(subject, unit), "wanted": len(self.values)}
+
+
+class ShareRule(CompiledRule):
+    """`ratio`: how many of one kind there were to one of another within the window."""
+
+    def __init__(self, rule: RatioRule, numerator: int, denominator: int, resolution: int) -> None:
+        super().__init__(rule, "ratio")
+        self.tiers: Tiers = rule.tiers
+        self.min = rule.min
+        self.window = units_in(rule.window, resolution)
+        self.numerator = numerator
+        self.denominator = denominator
+        self.timed = True
+        self.horizon = self.window
+
+    def _counts(self, subject: Subject, unit: int) -> tuple[int, int]:
+        since = unit - self.window
+        above, below = subject.data[self.numerator], subject.data[self.denominator]
+        return (
+            count_since(above, since) if isinstance(above, Series) else 0,
+            count_since(below, since) if isinstance(below, Series) else 0,
+        )
+
+    def value(self, subject: Subject, unit: int) -> float:
+        above, below = self._counts(subject, unit)
+        if below < self.min or below == 0:
+            return 0.0
+        return self.weight * tier_points(self.tiers, above / below)
+
+    def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
+        if self._counts(subject, first) == self._counts(subject, last):
+            same = self.value(subject, first)
+            return same, same
+        points = [0.0] + [self.weight * worth for _, worth in self.tiers]
+        return min(points), max(points)
+
+    def count(self, subject: Subject, unit: int) -> int:
+        return self._counts(subject, unit)[0]
+
+    def last_at(self, subject: Subject) -> int:
+        data = subject.data[self.numerator]
+        return -1 if data is None else data.last
+
+    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+        above, below = self._counts(subject, unit)
+        return {"numerator": above, "denominator": below, "min": self.min}

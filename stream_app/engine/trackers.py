@@ -1,0 +1,374 @@
+"""What is remembered of a subject's activities: small, mergeable, order-free (scoring.md sections 2, 3 and 7).
+
+A tracker is the frozen description of one thing that is counted (which activities, and what of them); its data hangs
+in the subject's state under the tracker's `id`, a hash of that description, so that a new version of a model finds what
+an old one counted as long as *what is counted* has not changed (section 9).
+
+The rule kept here: `observe` and `merge` give the same data for the same set of activities in any order, and nothing
+that is forgotten could ever count again (`horizon`), except past `MAX_BUCKETS`, where the oldest buckets are joined.
+"""
+
+from bisect import bisect_left, bisect_right
+from typing import Any
+
+from stream_app.engine.activity import Activity
+from stream_app.engine.calendar import Calendar
+
+MAX_BUCKETS = 10_000
+MAX_QUANTITY = 1e15  # beyond it a float no longer counts in ones
+
+
+class Data:
+    """What one tracker knows of one subject. `last` is the time of the latest activity seen."""
+
+    def __init__(self) -> None:
+        self.last: int = -1
+
+
+class Series(Data):
+    """Amounts by unit, units ascending."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.units: list[int] = []
+        self.amounts: list[float] = []
+
+
+class Earliest(Data):
+    """The activities that a limit lets count, by (time, event id), each with its unit and amount."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[tuple[int, str]] = []
+        self.units: list[int] = []
+        self.amounts: list[float] = []
+
+
+class Latest(Data):
+    """The latest unit in which each value occurred."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.units: dict[str, int] = {}
+
+
+class Tracker:
+    """Base of the kinds. `horizon` is the age in units from which data no longer matters, -1 for never."""
+
+    def __init__(self, ident: int, resolution: int, horizon: int) -> None:
+        self.id = ident
+        self.resolution = resolution
+        self.horizon = horizon
+
+    def new(self) -> Data:
+        return Data()
+
+    def observe(self, data: Data, activity: Activity) -> bool:
+        """Count one activity; whether anything but `last` changed."""
+        raise NotImplementedError
+
+    def merge(self, ours: Data, theirs: Data) -> Data:
+        """The data of the union of two sets of activities."""
+        raise NotImplementedError
+
+    def prune(self, data: Data, unit: int) -> None:
+        """Forget what is past the horizon at `unit`."""
+
+    def dump(self, data: Data) -> list[Any]:
+        """Plain lists and numbers, to be encoded."""
+        raise NotImplementedError
+
+    def load(self, raw: list[Any]) -> Data:
+        """The inverse of `dump`."""
+        raise NotImplementedError
+
+
+class LastTracker(Tracker):
+    """Only when the latest matching activity was (signals, inactivity)."""
+
+    def observe(self, data: Data, activity: Activity) -> bool:
+        if activity.time <= data.last:
+            return False
+        data.last = activity.time
+        return True
+
+    def merge(self, ours: Data, theirs: Data) -> Data:
+        data = Data()
+        data.last = max(ours.last, theirs.last)
+        return data
+
+    def dump(self, data: Data) -> list[Any]:
+        return [data.last]
+
+    def load(self, raw: list[Any]) -> Data:
+        data = Data()
+        data.last = raw[0]
+        return data
+
+
+class SeriesTracker(Tracker):
+    """How many matching activities there were in each unit."""
+
+    def amount(self, activity: Activity) -> float:
+        """What one activity adds to its unit."""
+        return 1
+
+    def new(self) -> Series:
+        return Series()
+
+    def observe(self, data: Data, activity: Activity) -> bool:
+        assert isinstance(data, Series)
+        time = activity.time
+        data.last = max(data.last, time)
+        amount = self.amount(activity)
+        if amount == 0:
+            return False
+        self._add(data, time // self.resolution, amount)
+        return True
+
+    def _add(self, data: Series, unit: int, amount: float) -> None:
+        units = data.units
+        if not units or unit > units[-1]:
+            units.append(unit)
+            data.amounts.append(amount)
+            if len(units) > MAX_BUCKETS:
+                self._join_oldest(data)
+            return
+        at = bisect_left(units, unit)
+        if units[at] == unit:
+            data.amounts[at] += amount
+        else:
+            units.insert(at, unit)
+            data.amounts.insert(at, amount)
+            if len(units) > MAX_BUCKETS:
+                self._join_oldest(data)
+
+    def _join_oldest(self, data: Series) -> None:
+        data.amounts[1] += data.amounts[0]
+        del data.units[0], data.amounts[0]
+
+    def merge(self, ours: Data, theirs: Data) -> Data:
+        assert isinstance(ours, Series) and isinstance(theirs, Series)
+        data = Series()
+        data.last = max(ours.last, theirs.last)
+        data.units = list(ours.units)
+        data.amounts = list(ours.amounts)
+        for unit, amount in zip(theirs.units, theirs.amounts, strict=True):
+            self._add(data, unit, amount)
+        return data
+
+    def prune(self, data: Data, unit: int) -> None:
+        assert isinstance(data, Series)
+        if self.horizon >= 0 and data.units and data.units[0] <= unit - self.horizon:
+            keep = bisect_right(data.units, unit - self.horizon)
+            del data.units[:keep], data.amounts[:keep]
+
+    def dump(self, data: Data) -> list[Any]:
+        assert isinstance(data, Series)
+        return [data.last, _deltas(data.units), data.amounts]
+
+    def load(self, raw: list[Any]) -> Data:
+        data = Series()
+        data.last, data.units, data.amounts = raw[0], _undeltas(raw[1]), raw[2]
+        return data
+
+
+class AmountTracker(SeriesTracker):
+    """The sum of `min(max, each * properties[field])` in each unit."""
+
+    def __init__(
+        self, ident: int, resolution: int, horizon: int, field: str, each: float, ceiling: float | None
+    ) -> None:
+        super().__init__(ident, resolution, horizon)
+        self.field = field
+        self.each = each
+        self.ceiling = ceiling
+
+    def amount(self, activity: Activity) -> float:
+        return quantity(activity, self.field, self.each, self.ceiling)
+
+
+class EarliestTracker(Tracker):
+    """Under a limit: the `times` earliest activities of each calendar period, ties broken by event id."""
+
+    def __init__(
+        self,
+        ident: int,
+        resolution: int,
+        horizon: int,
+        times: int,
+        calendar: Calendar,
+        field: str | None,
+        each: float,
+        ceiling: float | None,
+    ) -> None:
+        super().__init__(ident, resolution, horizon)
+        self.times = times
+        self.calendar = calendar
+        self.field = field
+        self.each = each
+        self.ceiling = ceiling
+
+    def new(self) -> Earliest:
+        return Earliest()
+
+    def observe(self, data: Data, activity: Activity) -> bool:
+        assert isinstance(data, Earliest)
+        data.last = max(data.last, activity.time)
+        amount = 1.0 if self.field is None else quantity(activity, self.field, self.each, self.ceiling)
+        return self._add(data, (activity.time, activity.event_id), amount)
+
+    def _add(self, data: Earliest, entry: tuple[int, str], amount: float) -> bool:
+        order = data.order
+        start, end = self.calendar.span(entry[0])
+        at = len(order) if not order or entry >= order[-1] else bisect_right(order, entry)
+        first = at
+        while first > 0 and order[first - 1][0] >= start:
+            first -= 1
+            if at - first >= self.times:
+                return False
+        last = at
+        while last < len(order) and order[last][0] < end:
+            last += 1
+        if last - first >= self.times:  # the period was full: its latest makes room
+            del order[last - 1], data.units[last - 1], data.amounts[last - 1]
+        order.insert(at, entry)
+        data.units.insert(at, entry[0] // self.resolution)
+        data.amounts.insert(at, amount)
+        if len(order) > MAX_BUCKETS:
+            del order[0], data.units[0], data.amounts[0]
+        return True
+
+    def merge(self, ours: Data, theirs: Data) -> Data:
+        assert isinstance(ours, Earliest) and isinstance(theirs, Earliest)
+        data = Earliest()
+        data.last = max(ours.last, theirs.last)
+        data.order, data.units, data.amounts = list(ours.order), list(ours.units), list(ours.amounts)
+        for entry, amount in zip(theirs.order, theirs.amounts, strict=True):
+            self._add(data, entry, amount)
+        return data
+
+    def prune(self, data: Data, unit: int) -> None:
+        """A period goes when all of it is past the horizon: an expired activity still holds its place in its period."""
+        assert isinstance(data, Earliest)
+        while self.horizon >= 0 and data.order:
+            _, end = self.calendar.span(data.order[0][0])
+            if (end - 1) // self.resolution > unit - self.horizon:
+                return
+            keep = bisect_left(data.order, (end, ""))
+            del data.order[:keep], data.units[:keep], data.amounts[:keep]
+
+    def dump(self, data: Data) -> list[Any]:
+        assert isinstance(data, Earliest)
+        ids = [ident for _, ident in data.order]
+        times = _deltas([time for time, _ in data.order])
+        return [data.last, times, ids] if self.field is None else [data.last, times, ids, data.amounts]
+
+    def load(self, raw: list[Any]) -> Data:
+        data = Earliest()
+        times = _undeltas(raw[1])
+        resolution = self.resolution
+        data.last = raw[0]
+        data.order = list(zip(times, raw[2], strict=True))
+        data.units = [time // resolution for time in times]
+        data.amounts = [1.0] * len(times) if self.field is None else raw[3]
+        return data
+
+
+class LatestTracker(Tracker):
+    """The latest unit of each distinct value of a property: of all, the `most` most recent; or of those in `values`."""
+
+    def __init__(
+        self, ident: int, resolution: int, horizon: int, of: str, most: int, values: frozenset[str] | None
+    ) -> None:
+        super().__init__(ident, resolution, horizon)
+        self.of = of
+        self.most = most
+        self.values = values
+
+    def new(self) -> Latest:
+        return Latest()
+
+    def observe(self, data: Data, activity: Activity) -> bool:
+        assert isinstance(data, Latest)
+        value = distinct_value(activity.properties.get(self.of))
+        if value is None or (self.values is not None and value not in self.values):
+            return False
+        data.last = max(data.last, activity.time)
+        return self._add(data, value, activity.time // self.resolution)
+
+    def _add(self, data: Latest, value: str, unit: int) -> bool:
+        units = data.units
+        known = units.get(value)
+        if known is not None and known >= unit:
+            return False
+        units[value] = unit
+        if len(units) > self.most:
+            # Whoever is in a window at any time is among the most recent, so the rest can never reach a higher tier.
+            del units[min(units, key=lambda name: (units[name], name))]
+        return True
+
+    def merge(self, ours: Data, theirs: Data) -> Data:
+        assert isinstance(ours, Latest) and isinstance(theirs, Latest)
+        data = Latest()
+        data.last = max(ours.last, theirs.last)
+        data.units = dict(ours.units)
+        for value, unit in theirs.units.items():
+            self._add(data, value, unit)
+        return data
+
+    def prune(self, data: Data, unit: int) -> None:
+        assert isinstance(data, Latest)
+        if self.horizon >= 0:
+            gone = [value for value, seen in data.units.items() if seen <= unit - self.horizon]
+            for value in gone:
+                del data.units[value]
+
+    def dump(self, data: Data) -> list[Any]:
+        assert isinstance(data, Latest)
+        return [data.last, data.units]
+
+    def load(self, raw: list[Any]) -> Data:
+        data = Latest()
+        data.last, data.units = raw[0], raw[1]
+        return data
+
+
+def quantity(activity: Activity, field: str, each: float, ceiling: float | None) -> float:
+    """`min(max, each * properties[field])`; 0 if the field is missing or no number."""
+    value = activity.properties.get(field)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return 0.0
+    amount = each * max(-MAX_QUANTITY, min(MAX_QUANTITY, value))
+    return amount if ceiling is None or amount < ceiling else ceiling
+
+
+def distinct_value(value: object) -> str | None:
+    """A scalar as `distinct`, `complete` and `breadth` compare it; `None` for missing values and lists."""
+    if isinstance(value, str):
+        return "s" + value.casefold()
+    if isinstance(value, bool):
+        return "b1" if value else "b0"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (int, float)):
+        return f"n{value}"
+    return None
+
+
+def _deltas(values: list[int]) -> list[int]:
+    previous = 0
+    result = []
+    for value in values:
+        result.append(value - previous)
+        previous = value
+    return result
+
+
+def _undeltas(values: list[int]) -> list[int]:
+    total = 0
+    result = []
+    for value in values:
+        total += value
+        result.append(total)
+    return result

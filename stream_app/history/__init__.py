@@ -1,0 +1,1 @@
+"""The engine over files and retained topics: replay, score."""
