@@ -84,13 +84,13 @@ class Builder:
 
     def _key(self, text: str, line: int, column: int) -> None:
         mapping = self._open[-1]
+        self._keys[-1] = text
         if text in mapping.keys:
             first = mapping.keys[text][0]
             self.problem(line, column, f'the key "{text[:MAX_NAME]}" is there twice; first on line {first}')
         if len(text) > MAX_NAME or not _is_text(text):
             self.problem(line, column, f"a key must be text of at most {MAX_NAME} characters")
         mapping.keys.setdefault(text, (line, column))
-        self._keys[-1] = text
         self._value_due[-1] = True
 
     def _attach(self, node: Node) -> None:

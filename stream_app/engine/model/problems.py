@@ -6,6 +6,29 @@ from difflib import get_close_matches
 
 MAX_PROBLEMS = 200
 _SHOWN = 60
+# What other tools call things that a spelling check would not find.
+_ALSO_CALLED = {
+    "gte": "ge",
+    "lte": "le",
+    "equals": "eq",
+    ">=": "ge",
+    "<=": "le",
+    ">": "gt",
+    "<": "lt",
+    "=": "eq",
+    "==": "eq",
+    "!=": "ne",
+    "nin": "not_in",
+    "startswith": "prefix",
+    "endswith": "suffix",
+    "matches": "regex",
+    "and": "all",
+    "or": "any",
+    "event": "type",
+    "tz": "timezone",
+    "name": "id",
+    "value": "points",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +86,8 @@ class Problems:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """` (did you mean "x"?)` for the known name nearest to `name`, else nothing."""
     options = sorted(known)
-    near = get_close_matches(name, options, n=1, cutoff=0.6)
+    also = _ALSO_CALLED.get(name.casefold())
+    near = [also] if also in options else get_close_matches(name, options, n=1, cutoff=0.6)
     if not near:
         folded = {option.casefold(): option for option in options}
         near = [folded[name.casefold()]] if name.casefold() in folded else []

@@ -15,25 +15,30 @@ PERIODS: Final[tuple[Period, ...]] = ("hour", "day", "week", "month", "ever")
 
 
 def number_at(at: Cursor, key: str, what: str) -> float:
+    """A number under a key that must be there."""
     found = at.need(key, what)
     return found.number(what) if found is not None else 0
 
 
 def points_at(at: Cursor) -> float:
+    """The rule's `points`."""
     return number_at(at, "points", "a number of points")
 
 
 def field_at(at: Cursor, key: str, what: str) -> str:
+    """The name of a property or fact under a key that must be there."""
     found = at.need(key, what)
     return found.text(what, MAX_NAME) if found is not None else ""
 
 
 def window_at(at: Cursor, longest: int) -> int:
+    """The rule's `window` in ms, at most `longest`."""
     found = at.need("window", "a duration, such as 7d")
     return found.duration("a window", MINUTE, longest) if found is not None else 0
 
 
 def read_limit(at: Cursor | None) -> Limit | None:
+    """How many activities of a period count."""
     if at is None or not at.keys(("times", "per"), "a limit, such as {times: 2, per: day}"):
         return None
     times, per = at.need("times", "a whole number"), at.need("per", "a period, such as day")
@@ -44,6 +49,7 @@ def read_limit(at: Cursor | None) -> Limit | None:
 
 
 def read_decay(at: Cursor | None) -> Decay:
+    """How a contribution fades."""
     if at is None or at.node.value == "none":
         return Decay()
     what = "a decay: none, {half_life: 14d}, {linear: 90d}, {expire: 30d} or {steps: {0d: 1.0, 10d: 0.5}}"
@@ -102,6 +108,7 @@ def count_tiers(at: Cursor, key: str) -> tuple[tuple[int, float], ...]:
 
 
 def ratio_tiers(at: Cursor) -> tuple[tuple[float, float], ...]:
+    """A mapping from ratios to points, ascending."""
     what = "ratios with points, such as {0.5: 5, 0.8: 10}"
     found = at.need("tiers", what)
     tiers: dict[float, float] = {}
@@ -123,6 +130,7 @@ def _as_ratio(text: str) -> float | None:
 
 
 def read_values(at: Cursor | None) -> tuple[str | int | float | bool, ...]:
+    """A list of values to be complete."""
     if at is None:
         return ()
     values: list[str | int | float | bool] = []
