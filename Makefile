@@ -11,7 +11,8 @@ STAMP := $(VENV)/.up-to-date
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 help: ## Say what can be made
-	@awk -F '[:#]+ *' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$NF}' $(MAKEFILE_LIST)
+	@awk '/^[a-z]+:.*## / {name = $$0; sub(/:.*/, "", name); sub(/.*## /, ""); printf "  make %-8s %s\n", name, $$0}' \
+		$(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make the environment in .venv, from requirements.lock
 
