@@ -1,0 +1,302 @@
+"""A lane: one agent's work on one partition, exactly once.
+
+The rule: records go in merged order through the processor, and what it drained, with the positions of all records that
+went into it, is one transaction. Transactions follow one another; records are processed while one is under way, and the
+next takes all that came of them. The lane takes each input offset once: every chunk says where it starts and ends, one
+that was taken is dropped, one that does not follow is asked for again, so whatever is lost or repeated between the broker
+and here, a lane sees neither. After an error a lane does nothing more: it ends the process.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stream_app.streaming import timer
+from stream_app.streaming.merge import Merge
+from stream_app.streaming.positions import NOWHERE, POSITIONS_KEY, Positions, encode_positions, is_reserved
+from stream_app.streaming.processor import Clock, InputRecord, Processor, ProcessorFactory
+from stream_app.streaming.recovery import recover, replay_into
+from stream_app.streaming.settings import AgentSettings, WorkerSettings
+from stream_app.streaming.store import PartitionStore
+from stream_app.streaming.transaction import Transactor
+
+log = logging.getLogger(__name__)
+
+IDLE_COMMIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Records of one topic's partition as fetched: all there are from `start` up to, not including, `end`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    records: Sequence[InputRecord]
+
+
+class Inputs(Protocol):
+    """What a lane must know of the consumer."""
+
+    def ended(self, topic: str, partition: int, position: int) -> bool:
+        """Whether everything readable has been handed over, and that is everything below `position`."""
+
+    def fetched_to(self, topic: str, partition: int) -> int | None:
+        """The offset up to which the partition was read, markers and aborted records included."""
+
+    def fresh(self, topic: str, partition: int) -> bool:
+        """Whether the broker said within the last moments where the end is."""
+
+
+@dataclass(slots=True)
+class LaneStats:
+    """Counts since the lane was opened."""
+
+    records: int = 0
+    transactions: int = 0
+    outputs: int = 0
+    changes: int = 0
+    transaction_seconds: float = 0.0
+
+
+class Lane:
+    """Opened once, held and released over rebalances that leave it here, closed when its partition goes elsewhere."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        agent: AgentSettings,
+        partition: int,
+        store: PartitionStore,
+        inputs: Inputs,
+        clock: Clock,
+        failed: Callable[[str, BaseException], None],
+    ) -> None:
+        self.agent = agent
+        self.partition = partition
+        self.name = f"{agent.name}-{partition}"
+        self.stats = LaneStats()
+        self.progressed_at = time.monotonic()
+        self.opened = False
+        self._settings, self._pacing = settings, settings.pacing
+        self.store, self._inputs, self._clock, self._failed = store, inputs, clock, failed
+        self._transactor = Transactor(settings, agent, partition)
+        self._processor: Processor
+        self._topics = list(agent.topics)
+        self._number = {topic: number for number, topic in enumerate(self._topics)}
+        self._merge = Merge(len(self._topics))
+        self._expected: list[int | None] = [None] * len(self._topics)
+        self._committed: Positions = NOWHERE
+        self._seen = -1
+        self._held = True
+        self._time_due = False
+        self._pending = 0
+        self._last_batch = 0
+        self._wake, self._dirty, self._full = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._room, self._settled = asyncio.Event(), asyncio.Event()
+        self._settled.set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def open(self, factory: ProcessorFactory) -> Positions:
+        """Fence earlier owners and recover; where the lane's inputs go on. Records are taken after `release`."""
+        await self._transactor.start()
+        self._committed = await recover(self._settings, self.agent, self.partition, self.store)
+        self._seen = self._committed.seen
+        self._processor = factory(self.agent.name, self.partition, self.store)
+        entries = await replay_into(self._processor, self.store)
+        log.info("lane %s is open: %d entries", self.name, entries)
+        self.opened = True
+        self._tasks = [asyncio.create_task(self._guard(run())) for run in (self._work, self._commit_in_turn)]
+        return self._committed
+
+    def release(self, positions: dict[str, int] | None = None) -> dict[str, int]:
+        """Take records again, from `positions` or from where it stood; where each topic goes on."""
+        if positions is not None:
+            self._expected = [positions[topic] for topic in self._topics]
+        self._held = False
+        self.progressed_at = time.monotonic()
+        self._wake.set()
+        return self._positions()
+
+    async def hold(self) -> None:
+        """Process nothing more, and return when what was processed is committed. What is buffered will be read again."""
+        self._held = True
+        self._full.set()
+        if self.opened:
+            await self._settled.wait()
+            self._expected = [self._positions()[topic] for topic in self._topics] if self._placed() else self._expected
+        self._merge.clear()
+
+    async def close(self) -> None:
+        """End it without committing anything more."""
+        self._held = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._transactor.stop()
+        self.store.close()
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # whatever it was, nothing in memory can be trusted now
+            self._failed(f"lane {self.name} failed", error)
+
+    @property
+    def taking(self) -> bool:
+        """Whether it is open and not held."""
+        return not self._held
+
+    # -- records in ---------------------------------------------------------------------------------------------------
+
+    def wants(self, topic: str) -> bool:
+        """Whether the topic's buffer has room."""
+        return not self._held and self._merge.buffered(self._number[topic]) < self._pacing.buffer_records
+
+    def offer(self, chunk: Chunk) -> int | None:
+        """Take a chunk; None, or the offset from which its topic must be read again because something is missing."""
+        number = self._number[chunk.topic]
+        expected = self._expected[number]
+        if self._held or expected is None or chunk.end <= expected:
+            return None
+        if chunk.start > expected:
+            log.warning(
+                "lane %s: %s went on at %d, not at %d: reading again", self.name, chunk.topic, chunk.start, expected
+            )
+            return expected
+        records = chunk.records
+        if chunk.start < expected:
+            records = [record for record in records if record.offset >= expected]
+        self._merge.offer(number, records)
+        self._expected[number] = chunk.end
+        self._wake.set()
+        return None
+
+    def tick(self) -> None:
+        """Look at the time, and at topics whose ends may have been reached without a record."""
+        if self._held:
+            return
+        self._time_due = True
+        self._wake.set()
+
+    def _ended(self, number: int) -> bool:
+        expected = self._expected[number]
+        return expected is not None and self._inputs.ended(self._topics[number], self.partition, expected)
+
+    def caught_up(self) -> bool:
+        """Whether every topic has been read to its end and processed, as of a moment ago."""
+        return self._merge.empty() and all(
+            self._ended(number) and self._inputs.fresh(topic, self.partition) for topic, number in self._number.items()
+        )
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        limit = 2 * self._pacing.transaction_records
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while not self._held and self._step():
+                self._settled.clear()
+                self._dirty.set()
+                if self._pending >= self._pacing.transaction_records:
+                    self._full.set()
+                if self._pending >= limit:
+                    self._room.clear()
+                    await self._room.wait()
+                else:
+                    await asyncio.sleep(0)
+            if not self._held and self._idle_positions():
+                self._settled.clear()
+                self._dirty.set()
+
+    def _step(self) -> bool:
+        """Process a slice of records and of timers; whether there was anything."""
+        records = self._merge.take(self._pacing.slice_records, self._ended)
+        if records:
+            self._processor.process(records)
+            self._seen = max(self._seen, max(record.timestamp for record in records))
+            self._pending += len(records)
+            self.stats.records += len(records)
+        advanced = self._time_due and self._advance()
+        return bool(records) or advanced
+
+    def _advance(self) -> bool:
+        until = timer.target(self._settings.clock, self._clock(), self._settings.grace_ms, self._seen, self.caught_up())
+        due = self._processor.next_due()
+        if due is None or due > until:
+            self._time_due = False
+            return False
+        self._time_due = self._processor.advance(until, self._pacing.slice_records)
+        self._pending += self._pacing.slice_records if self._time_due else 1
+        return True
+
+    def _idle_positions(self) -> bool:
+        """Whether only markers were passed since the last commit, a while ago: to be committed, so that lag shows none."""
+        quiet = time.monotonic() - self.progressed_at >= IDLE_COMMIT_SECONDS
+        return quiet and self._settled.is_set() and self._placed() and self._positions() != self._committed.topics
+
+    # -- transactions -------------------------------------------------------------------------------------------------
+
+    async def _commit_in_turn(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await self._linger()
+            self._dirty.clear()
+            self._full.clear()
+            await self._commit()
+            if not self._dirty.is_set():
+                self._settled.set()
+
+    async def _linger(self) -> None:
+        """Wait for more, the longer the more the last transaction held; not when enough waits or the lane is held."""
+        seconds = min(self._pacing.max_linger_ms, self._last_batch) / 1000
+        if seconds >= 0.002 and not self._held and not self._full.is_set():
+            handle = asyncio.get_running_loop().call_later(seconds, self._full.set)
+            await self._full.wait()
+            handle.cancel()
+
+    async def _commit(self) -> None:
+        processed, self._pending = self._pending, 0
+        effects = self._processor.drain()
+        changes = dict(effects.changes)
+        if any(map(is_reserved, changes)):
+            raise ValueError(f"lane {self.name}: a key that starts with a zero byte is the lane's own")
+        positions = Positions(topics=self._positions(), seen=self._seen, partitions=self._settings.partitions)
+        changes[POSITIONS_KEY] = encode_positions(positions)
+        self.store.stage(changes.items())
+        self._room.set()
+        began = time.monotonic()
+        reached = await self._transactor.commit(changes.items(), effects.outputs, positions.topics)
+        if reached is not None:
+            self.store.committed(reached)
+        self._committed, self._last_batch = positions, processed
+        self.progressed_at = time.monotonic()
+        stats = self.stats
+        stats.transactions += 1
+        stats.outputs += len(effects.outputs)
+        stats.changes += len(changes)
+        stats.transaction_seconds += self.progressed_at - began
+
+    def _placed(self) -> bool:
+        return all(expected is not None for expected in self._expected)
+
+    def _positions(self) -> dict[str, int]:
+        """Per topic, the offset of the next record to process, or where reading stands."""
+        positions: dict[str, int] = {}
+        for number, topic in enumerate(self._topics):
+            head, expected = self._merge.head(number), self._expected[number]
+            if head is not None:
+                positions[topic] = head.offset
+            elif expected is not None:
+                fetched = self._inputs.fetched_to(topic, self.partition)
+                positions[topic] = expected if fetched is None or not self._ended(number) else max(fetched, expected)
+        return positions

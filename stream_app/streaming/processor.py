@@ -1,0 +1,95 @@
+"""What a lane asks of the scoring in it: synchronous, deterministic, without Kafka.
+
+The rule: whatever a processor changes or says, it says through `drain`; the lane makes the drained effects and the
+positions of the records they came from one transaction. A processor never sees a failure: when a transaction fails, the
+process ends, and the next one starts from the last committed state.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class InputRecord(Protocol):
+    """A record as it lies in Kafka; `timestamp` in ms since the epoch. aiokafka's ConsumerRecord is one."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class Output(NamedTuple):
+    """A record to be sent. Without a partition, Kafka's default partitioner (murmur2 of the key) decides.
+
+    Give the lane's own partition where the key is in its place: it is right whatever partitioner the producer used, and
+    costs no hash. Without a timestamp, the time of sending.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+    partition: int | None = None
+
+
+class Effects(NamedTuple):
+    """What came of the records since the last drain.
+
+    `changes` are (key, new value or None for deleted); of several for a key the last counts. Keys must not start with a
+    zero byte, which marks the lane's own records in the changelog.
+    """
+
+    changes: Iterable[tuple[bytes, bytes | None]]
+    outputs: Sequence[Output]
+
+
+class StateReader(Protocol):
+    """The state of one partition, drained changes included, committed or not."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, or None."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every key and value, in no order; not to be mixed with changes."""
+
+
+class Processor(Protocol):
+    """One agent's work on one partition."""
+
+    def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """A slice of the recovered state, before any record: for timers and counts. Each key comes once."""
+
+    def process(self, records: Sequence[InputRecord]) -> None:
+        """Take records in merged order; effects accumulate until drained."""
+
+    def advance(self, to_ms: int, budget: int) -> bool:
+        """Let time pass to `to_ms`, with at most about `budget` changes; True when more is due by then.
+
+        A time before one it has been advanced to changes nothing.
+        """
+
+    def next_due(self) -> int | None:
+        """The earliest time at which something changes by itself, or None."""
+
+    def drain(self) -> Effects:
+        """Hand over the effects since the last drain and forget them. The lane puts the changes into the state."""
+
+
+ProcessorFactory = Callable[[str, int, StateReader], Processor]
+"""(agent name, partition, the partition's state) -> a processor."""
+
+Clock = Callable[[], int]
+"""The present in ms since the epoch."""
