@@ -1,5 +1,7 @@
 """The factor of an activity by its age in units (scoring.md section 3, `decay`)."""
 
+from itertools import pairwise
+
 from stream_app.engine.model.types import Decay
 
 # A half-life is forgotten after so many of its spans: 2**-64 of any bounded number of points is below the 1e-9 to which
@@ -65,7 +67,7 @@ class DecayTable:
 
 def _is_falling(steps: tuple[tuple[int, float], ...]) -> bool:
     factors = [1.0] + [factor for _, factor in steps]
-    return all(after <= before for before, after in zip(factors, factors[1:], strict=False)) and factors[-1] >= 0
+    return all(after <= before for before, after in pairwise(factors)) and factors[-1] >= 0
 
 
 def _horizon(decay: Decay, resolution: int) -> int:

@@ -35,10 +35,14 @@ class Series(Data):
 
 
 class Earliest(Data):
-    """The activities that a limit lets count, by (time, event id), each with its unit and amount."""
+    """The activities that a limit lets count, by (time, event id), each with its unit and amount.
+
+    `skipped` is how many it has left out.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.skipped = 0
         self.order: list[tuple[int, str]] = []
         self.units: list[int] = []
         self.amounts: list[float] = []
@@ -226,11 +230,13 @@ class EarliestTracker(Tracker):
         while first > 0 and order[first - 1][0] >= start:
             first -= 1
             if at - first >= self.times:
+                data.skipped += 1
                 return False
         last = at
         while last < len(order) and order[last][0] < end:
             last += 1
         if last - first >= self.times:  # the period was full: its latest makes room
+            data.skipped += 1
             del order[last - 1], data.units[last - 1], data.amounts[last - 1]
         order.insert(at, entry)
         data.units.insert(at, entry[0] // self.resolution)
@@ -243,6 +249,7 @@ class EarliestTracker(Tracker):
         assert isinstance(ours, Earliest) and isinstance(theirs, Earliest)
         data = Earliest()
         data.last = max(ours.last, theirs.last)
+        data.skipped = ours.skipped + theirs.skipped
         data.order, data.units, data.amounts = list(ours.order), list(ours.units), list(ours.amounts)
         for entry, amount in zip(theirs.order, theirs.amounts, strict=True):
             self._add(data, entry, amount)
@@ -262,16 +269,17 @@ class EarliestTracker(Tracker):
         assert isinstance(data, Earliest)
         ids = [ident for _, ident in data.order]
         times = _deltas([time for time, _ in data.order])
-        return [data.last, times, ids] if self.field is None else [data.last, times, ids, data.amounts]
+        row = [data.last, data.skipped, times, ids]
+        return row if self.field is None else [*row, data.amounts]
 
     def load(self, raw: list[Any]) -> Data:
         data = Earliest()
-        times = _undeltas(raw[1])
+        times = _undeltas(raw[2])
         resolution = self.resolution
-        data.last = raw[0]
-        data.order = list(zip(times, raw[2], strict=True))
+        data.last, data.skipped = raw[0], raw[1]
+        data.order = list(zip(times, raw[3], strict=True))
         data.units = [time // resolution for time in times]
-        data.amounts = [1.0] * len(times) if self.field is None else raw[3]
+        data.amounts = [1.0] * len(times) if self.field is None else raw[4]
         return data
 
 

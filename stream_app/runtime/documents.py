@@ -22,7 +22,7 @@ def transitions(live: Live, kind: str, account_id: str | None, restated: bool = 
     """The moves that a subject has made since they were last taken, as documents; `kind` is `lead` or `account`."""
     moves, live.moves = live.moves, []
     made = [_transition(live, move, kind, account_id, restated) for move in moves]
-    for index, move in enumerate(moves):
+    for index in range(len(moves)):
         made[index]["holds_until"] = _holds_until(live, moves, index)
     return made
 

@@ -74,13 +74,27 @@ class World:
 
     def scores(self) -> list[Document]:
         """The score records of all leads and, where the model scores accounts, of all accounts."""
-        told = [score_record(lead, "lead", lead.account_id, lead.subject.revision) for lead in self.leads.values()]
+        told = [self.score(lead) for lead in self.leads.values()]
         if self.model.account.scores or self.model.account.ladders:
-            told += [
-                score_record(account, "account", name, account.subject.revision)
-                for name, account in self.accounts.items()
-            ]
+            told += [self.score(account) for account in self.accounts.values()]
         return told
+
+    def take_transitions(self) -> list[Document]:
+        """The transitions made since they were last taken."""
+        made, self.transitions = self.transitions, []
+        return made
+
+    def find(self, key: str) -> Lead | Account | None:
+        """The lead of a key or alias, or the account of `account:ID`; None if there is none."""
+        if key.startswith("account:"):
+            return self.accounts.get(key.removeprefix("account:"))
+        return self.leads.get(self.resolve(key))
+
+    def score(self, subject: Lead | Account) -> Document:
+        """The score record of one lead or account."""
+        if isinstance(subject, Lead):
+            return score_record(subject, "lead", subject.account_id, subject.subject.revision)
+        return score_record(subject, "account", subject.subject.key, subject.subject.revision)
 
     # leads
 

@@ -93,7 +93,7 @@ class SumRule(CompiledRule):
         if data is None:
             return {"activities": []}
         assert isinstance(data, (Series, Earliest))
-        return {
+        told: dict[str, object] = {
             "activities": [
                 {
                     "from": format_time(seen * self.resolution),
@@ -104,3 +104,6 @@ class SumRule(CompiledRule):
                 for seen, amount in zip(data.units, data.amounts, strict=True)
             ]
         }
+        if isinstance(data, Earliest):
+            told["skipped_by_limit"] = data.skipped
+        return told

@@ -1,0 +1,105 @@
+"""The offline replay: the same engine over a file, no broker (formats.md, `stream-app replay`)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stream_app.engine.activity import Activity
+from stream_app.engine.model.types import Model
+from stream_app.engine.times import format_time
+from stream_app.history.events import Line
+from stream_app.runtime.world import World
+
+Order = Literal["arrival", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that was not taken: its line, the code, what is wrong, and where (a JSON pointer, "" for the whole)."""
+
+    line: Line
+    code: str
+    message: str
+    pointer: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """As it is written to a file of dead letters."""
+        return {
+            "line": self.line.number,
+            "error": {"code": self.code, "message": self.message, "pointer": self.pointer},
+            "event": self.line.raw.decode("utf-8", "replace"),
+        }
+
+
+def ordered(lines: Iterable[Line], order: Order) -> Iterator[Line]:
+    """The lines in file order, or by the events' times, ties in file order; unreadable ones keep their place first."""
+    if order == "arrival":
+        return iter(lines)
+    return iter(sorted(lines, key=lambda line: -1 if line.activity is None else line.activity.time))
+
+
+def replay(
+    world: World,
+    lines: Iterable[Line],
+    *,
+    now: int | None,
+    transition: Callable[[dict[str, Any]], None],
+    refused: Callable[[Refused], None],
+    taken: Callable[[Activity], None] | None = None,
+) -> None:
+    """Apply all lines to `world`; hand out transitions as they are made and refused events as they come.
+
+    `now` (milliseconds) refuses events of the future; None refuses none. `taken` hears of every event not refused.
+    """
+    for line in lines:
+        if line.activity is None:
+            refusal = line.refusal
+            assert refusal is not None
+            refused(Refused(line, refusal.code, refusal.message, refusal.pointer))
+            continue
+        code = world.apply(line.activity, now)
+        for document in world.take_transitions():
+            transition(document)
+        if code is not None:
+            refused(Refused(line, code, _why(world, line.activity, code), "/time"))
+        elif taken is not None:
+            taken(line.activity)
+
+
+def finish(world: World, until: int | None, transition: Callable[[dict[str, Any]], None]) -> None:
+    """Tick every lead, then every account, to `until`."""
+    if until is not None:
+        world.tick(until)
+        for document in world.take_transitions():
+            transition(document)
+
+
+def _why(world: World, activity: Activity, code: str) -> str:
+    when = format_time(activity.time)
+    if code == "future":
+        return f"its time {when} is in the future"
+    if code == "too_old":
+        return f"its time {when} is too long before the latest event of its lead or account (the model's lateness)"
+    return f"event of {when} refused: {code}"
+
+
+def score_at(
+    model: Model, lines: Iterable[Line], key: str, at: int | None, refused: Callable[[Refused], None]
+) -> tuple[World, Any] | None:
+    """The world at `at`, and the lead or account that `key` (`user:...`, `email:...`, `anon:...`, `account:ID`) names.
+
+    What happened after `at` counts for nothing: accepted events up to then are applied again to an empty world. None if
+    nobody goes by that key. Without `at` the subject stands at its own clock.
+    """
+    accepted: list[Activity] = []
+    world = World(model)
+    replay(world, lines, now=None, transition=lambda _: None, refused=refused, taken=accepted.append)
+    if at is not None:
+        if any(activity.time > at for activity in accepted):
+            world = World(model)
+            for activity in accepted:
+                if activity.time <= at:
+                    world.apply(activity)
+        world.tick(at)
+    subject = world.find(key)
+    return None if subject is None else (world, subject)
