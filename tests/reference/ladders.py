@@ -99,9 +99,9 @@ class Stages:
         """A `stage_set`; whether it was obeyed."""
         wanted = event.get("properties") or {}
         ladders = self.ladders(lead)
-        name = wanted.get("ladder") or (next(iter(ladders)) if len(ladders) == 1 else None)
+        name = str(wanted.get("ladder") or (next(iter(ladders)) if len(ladders) == 1 else ""))
         stages = {stage["stage"]: stage for stage in ladders.get(name, [])}
-        if name is None or wanted.get("stage") not in stages:
+        if wanted.get("stage") not in stages:
             return False
         place = lead.places[name]
         if late:

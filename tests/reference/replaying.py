@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.reference.ladders import Json, Stages
 from tests.reference.scores import Card, Scorer
 from tests.reference.timeline import format_time
 from tests.reference.world import Event, Subject, World, normalise
+
+Accounts = list[tuple[Subject, Card]]  # with their results before an event
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Replay:
         others = [] if unlink else self._links(key, event)
         merged = [world.leads[other] for other in others if other in world.leads]
         lead, is_new = self._advanced(key, event["at"], merged)
-        accounts = self._accounts_before(lead, merged, event)
+        accounts, told = self._accounts_before(lead, merged, event)
         for other in others:
             world.aliases[other] = key
         if merged:
@@ -90,13 +91,13 @@ class Replay:
             self.stages.evaluate(lead, {"kind": "merge", "event_id": event["event_id"]}, before)
         before = self._empty(lead) if is_new and not merged else self._card(lead)
         late = event["at"] < (lead.clock or 0)
-        self._add(lead, event)
+        members = self._add(lead, told, accounts, event)
         if unlink:
             self._unlink(event)
-        self._add_account_facts(lead, event)
         self._evaluate_lead(lead, event, late, before)
         for account, card in accounts:
-            self._evaluate_account(account, event, card)
+            self.stages.evaluate(account, cause_of(event), card)
+        self._evaluate_members(members, event)
 
     def _links(self, key: str, event: Event) -> list[str]:
         """The keys that the event newly links to its lead; conflicts are counted."""
@@ -137,13 +138,6 @@ class Replay:
                 place.seq = max(place.seq, self.world.kept_seq.get((lead.key, ladder), 0))
         self.world.touch()
 
-    def _add(self, lead: Subject, event: Event) -> None:
-        lead.events.append(event)
-        lead.ids.append((event["at"], event["event_id"]))
-        if event.get("facts"):
-            lead.fact_events.append((event["at"], event["event_id"], event["facts"]))
-        self.world.touch()
-
     def _unlink(self, event: Event) -> None:
         """The weaker key is a lead of its own again."""
         weaker = event["own_keys"][-1]
@@ -167,17 +161,14 @@ class Replay:
     # accounts
 
     def _apply_account_event(self, event: Event) -> str | None:
-        account = self.world.accounts.get(event["account_id"])
-        refused = self.world.refusal(account, event)
+        name = event["account_id"]
+        refused = self.world.refusal(self.world.accounts.get(name), event)
         if refused is not None:
             return None if refused == "duplicate" else refused
-        account, before = self._account_at(event["account_id"], event["at"])
-        if event.get("account_facts"):
-            self._add_account_facts(None, event, account)
-        account.events.append(event)
-        account.ids.append((event["at"], event["event_id"]))
-        self.world.touch()
-        self._evaluate_account(account, event, before)
+        account, before = self._account_at(name, event["at"])
+        members = self._add(account, account, [(account, before)], event)
+        self.stages.evaluate(account, cause_of(event), before)
+        self._evaluate_members(members, event)
         return None
 
     def _account_at(self, name: str, at: int) -> tuple[Subject, Card]:
@@ -191,35 +182,68 @@ class Replay:
             self.stages.advance(account, max(at, account.clock or 0))
         return account, self._card(account)
 
-    def _add_account_facts(self, own: Subject | None, event: Event, account: Subject | None = None) -> None:
-        """The facts, and every member sees them; the event's own lead is evaluated for itself."""
-        if not event.get("account_facts"):
-            return
-        if account is None and own is not None:
-            name = event.get("account_id") or own.account_id(own.clock or 0)
-            account = self.world.accounts.get(name) if name else None
-        if account is None or account.clock is None:
-            return
-        members = [m for m in self.world.members(account, account.clock) if m is not own]
-        for lead in members:
-            self.stages.advance(lead, max(event["at"], lead.clock or 0))
-        before = [self._card(lead) for lead in members]
-        account.fact_events.append((event["at"], event["event_id"], event["account_facts"]))
-        self.world.touch()
-        for lead, card in zip(members, before, strict=True):
-            self.stages.evaluate(lead, {"kind": "fact", "event_id": event["event_id"]}, card)
-
-    def _accounts_before(self, lead: Subject, merged: list[Subject], event: Event) -> list[tuple[Subject, Card]]:
-        """The accounts that take part in the event, advanced to it."""
+    def _accounts_before(self, lead: Subject, merged: list[Subject], event: Event) -> tuple[Accounts, Subject | None]:
+        """The accounts that take part in a lead's event, advanced to it; and the one its `account_facts` go to."""
         assert lead.clock is not None
         then = Subject("lead", lead.key, events=[*lead.events, *(e for m in merged for e in m.events), event])
-        names = {then.account_id(lead.clock): None}
-        if event.get("account_facts") and event.get("account_id"):
-            names[event["account_id"]] = None
-        return [self._account_at(name, event["at"]) for name in names if name is not None]
+        own = then.account_id(lead.clock)
+        told = (event.get("account_id") or own) if event.get("account_facts") else None
+        accounts = {
+            name: self._account_at(name, event["at"]) for name in dict.fromkeys([own, told]) if name is not None
+        }
+        return list(accounts.values()), accounts[told][0] if told is not None else None
 
-    def _evaluate_account(self, account: Subject, event: Event, before: Card) -> None:
-        self.stages.evaluate(account, cause_of(event), before)
+    def _add(self, subject: Subject, told: Subject | None, accounts: Accounts, event: Event) -> Accounts:
+        """The activity and its facts, added together; the other members that must see it, with their results before.
+
+        A member is to see new facts of its account, and a new published score of it that leads use. Whether a score is
+        new is found by adding the event; then it is taken out once more, to look at the members before it.
+        """
+        self._put(subject, told, event)
+        changed = [
+            a
+            for a, card in accounts
+            if (a is told and event.get("account_facts")) or self._differs(card, self._card(a))
+        ]
+        members = [m for a in changed for m in self.world.members(a, a.clock or 0) if m is not subject]
+        clocks = {
+            m.key: max(a.clock or 0, m.clock or 0)
+            for a in changed
+            for m in members
+            if m in self.world.members(a, a.clock or 0)
+        }
+        self._take_back(subject, told, event)
+        for member in members:
+            self.stages.advance(member, clocks[member.key])
+        before = [(member, self._card(member)) for member in members]
+        self._put(subject, told, event)
+        return before
+
+    def _put(self, subject: Subject, told: Subject | None, event: Event) -> None:
+        subject.events.append(event)
+        subject.ids.append((event["at"], event["event_id"]))
+        if event.get("facts"):
+            subject.fact_events.append((event["at"], event["event_id"], event["facts"]))
+        if told is not None and event.get("account_facts"):
+            told.fact_events.append((event["at"], event["event_id"], event["account_facts"]))
+        self.world.touch()
+
+    def _take_back(self, subject: Subject, told: Subject | None, event: Event) -> None:
+        subject.events.pop()
+        subject.ids.pop()
+        if event.get("facts"):
+            subject.fact_events.pop()
+        if told is not None and event.get("account_facts"):
+            told.fact_events.pop()
+        self.world.touch()
+
+    def _differs(self, before: Card, after: Card) -> bool:
+        """Whether a published account score that leads use is another."""
+        return any(before.published.get(name) != after.published.get(name) for name in self.scorer.used_by_leads())
+
+    def _evaluate_members(self, members: Accounts, event: Event) -> None:
+        for member, card in members:
+            self.stages.evaluate(member, {"kind": "fact", "event_id": event["event_id"]}, card)
 
     # the end
 

@@ -24,7 +24,7 @@ class Sight:
     def age(self, event: Event) -> int:
         """Whole units between the activity's unit and that of `t`, in ms."""
         unit = self.world.unit_ms
-        return (self.t // unit - event["at"] // unit) * unit
+        return int((self.t // unit - event["at"] // unit) * unit)
 
     def matching(self, selector: dict[str, Any], within: int | None = None) -> list[Event]:
         """The activities a selector chooses, up to `t`, of age below `within`, by time and event id."""
@@ -90,7 +90,7 @@ def distinct_values(events: list[Event], field: str) -> set[Any]:
 
 
 def _activity(rule: Rule, sight: Sight) -> float:
-    return sum(rule["points"] * decay_factor(rule.get("decay"), sight.age(e)) for e in sight.counted(rule))
+    return float(sum(rule["points"] * decay_factor(rule.get("decay"), sight.age(e)) for e in sight.counted(rule)))
 
 
 def _quantity(rule: Rule, sight: Sight) -> float:
@@ -131,7 +131,7 @@ def _per_unit(rule: Rule, sight: Sight) -> float:
     value = sight.look(rule["fact"])
     if not is_number(value):
         return 0
-    return max(rule.get("min", float("-inf")), min(rule.get("max", float("inf")), rule["each"] * value))
+    return float(max(rule.get("min", float("-inf")), min(rule.get("max", float("inf")), rule["each"] * value)))
 
 
 def _inactivity(rule: Rule, sight: Sight) -> float:
@@ -141,7 +141,7 @@ def _inactivity(rule: Rule, sight: Sight) -> float:
         return 0
     since = matching[-1] if matching else min(own, key=lambda e: e["at"])
     steps = sorted((parse_duration(after), points) for after, points in rule["after"].items())
-    return ([0.0] + [points for after, points in steps if sight.age(since) >= after])[-1]
+    return float(([0.0] + [points for after, points in steps if sight.age(since) >= after])[-1])
 
 
 _KINDS: dict[str, Callable[[Rule, Sight], float]] = {

@@ -44,6 +44,15 @@ def reached(ranges: dict[str, float], value: float | None) -> str | None:
     return str(names[-1]) if names else None
 
 
+def _words(value: Any) -> list[str]:
+    """Every string and key in a document."""
+    if isinstance(value, dict):
+        return [word for key, part in value.items() for word in (str(key), *_words(part))]
+    if isinstance(value, list):
+        return [word for part in value for word in _words(part)]
+    return [value] if isinstance(value, str) else []
+
+
 class Scorer:
     """Computes cards from nothing; remembers one only while nothing is applied and the unit lasts."""
 
@@ -57,7 +66,9 @@ class Scorer:
         world = self.world
         key = ("card", subject.kind, subject.key, t // world.unit_ms, t if t < world.newest else None)
         if key not in world.memo:
-            world.memo[key] = self._account_card(subject, t) if subject.kind == "account" else self._lead_card(subject, t)
+            world.memo[key] = (
+                self._account_card(subject, t) if subject.kind == "account" else self._lead_card(subject, t)
+            )
         card: Card = world.memo[key]
         return card
 
@@ -68,6 +79,13 @@ class Scorer:
             if score is not None:
                 return score
         return self.world.fact(subject, name, t)
+
+    def used_by_leads(self) -> set[str]:
+        """The account scores that the model's lead rules, scores or conditions name."""
+        names = set(self.account_model.get("scores") or {})
+        words = set(_words({part: value for part, value in self.model.items() if part != "account"}))
+        used = {name for name in names if f"account.{name}" in words}
+        return used | names if len(names) == 1 and "account.score" in words else used
 
     def account_score(self, lead: Subject, t: int, name: str) -> float | None:
         """The published score of the lead's account that `account.NAME` means; None if there is none."""
@@ -153,7 +171,9 @@ class Scorer:
         return card
 
     def _rollup(self, spec: dict[str, Any], members: list[Subject], t: int) -> float:
-        values = [self.card(lead, t).published[spec["score"]] for lead in members if spec["score"] in self.card(lead, t).raw]
+        values = [
+            self.card(lead, t).published[spec["score"]] for lead in members if spec["score"] in self.card(lead, t).raw
+        ]
         if "per_member" in spec:
             values = [min(value, spec["per_member"]) for value in values]
         values.sort(reverse=True)
@@ -166,10 +186,12 @@ class Scorer:
 
     def _breadth(self, spec: dict[str, Any], members: list[Subject], t: int) -> float:
         breadth, score = spec["breadth"], spec["rollup"]["score"]
-        warm = [m for m in members if round(self.card(m, t).raw.get(score, float("-inf")), 9) >= breadth.get("min_score", float("-inf"))]
-        values = {folded(self.world.fact(m, breadth["fact"], t)) for m in warm if score in self.card(m, t).raw} - {MISSING}
+        least = breadth.get("min_score", float("-inf"))
+        scored = [(member, self.card(member, t).raw.get(score)) for member in members]
+        warm = [member for member, value in scored if value is not None and round(value, 9) >= least]
+        values = {folded(self.world.fact(member, breadth["fact"], t)) for member in warm} - {MISSING}
         steps = sorted((int(n), points) for n, points in breadth["points"].items())
-        return ([0.0] + [points for n, points in steps if n <= len(values)])[-1]
+        return float(([0.0] + [points for n, points in steps if n <= len(values)])[-1])
 
     def stage_holds(self, condition: dict[str, Any], subject: Subject, t: int) -> bool:
         """Whether a stage's condition over scores, grades, bands, facts and signals holds at `t`."""

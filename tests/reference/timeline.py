@@ -16,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def parse_time(text: str) -> int:
     """RFC 3339 with an offset to milliseconds since the epoch; ValueError for anything else."""
-    moment = datetime.fromisoformat(text.strip().replace("z", "Z").replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text.strip().upper())
     if moment.tzinfo is None:
         raise ValueError(f"naive time: {text}")
     return (moment - _EPOCH) // timedelta(milliseconds=1)

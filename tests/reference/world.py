@@ -71,7 +71,9 @@ class Subject:
 
     def account_id(self, t: int) -> str | None:
         """The account of the latest `account_id`, else of the e-mail's domain unless that is free mail."""
-        stated = [(e["at"], e["event_id"], e["account_id"]) for e in self.events if e.get("account_id") and e["at"] <= t]
+        stated = [
+            (e["at"], e["event_id"], e["account_id"]) for e in self.events if e.get("account_id") and e["at"] <= t
+        ]
         if stated:
             return str(max(stated)[2])
         email = self.email(t)
@@ -167,10 +169,10 @@ def normalise(raw: dict[str, Any]) -> Event:
     event = dict(raw)
     try:
         event["at"] = parse_time(raw["time"])
-        if not (isinstance(raw["event_id"], str) and isinstance(raw["type"], str)):
-            raise ValueError
-    except (KeyError, ValueError, AttributeError, TypeError):
+    except (KeyError, ValueError, AttributeError):
         raise ValueError("schema") from None
+    if not (isinstance(raw.get("event_id"), str) and isinstance(raw.get("type"), str)):
+        raise ValueError("schema")
     email = (raw.get("email") or "").strip().lower()
     event["mail"] = email or None
     keys = [("user", raw.get("user_id")), ("email", email), ("anon", raw.get("anonymous_id"))]
@@ -178,5 +180,3 @@ def normalise(raw: dict[str, Any]) -> Event:
     if not event["own_keys"] and not raw.get("account_id"):
         raise ValueError("no_identity")
     return event
-
-
