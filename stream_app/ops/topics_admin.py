@@ -93,6 +93,14 @@ async def create_topics(
         return Applied(tuple(topic.name for topic in missing), changed)
 
 
+async def partition_counts(
+    bootstrap: str, manifest: Manifest, security: Mapping[str, Any] | None = None
+) -> dict[str, int]:
+    """The partitions of those of the manifest's topics that exist, by their names on the broker. Raises `TopicsError`."""
+    async with _admin(bootstrap, security or {}) as admin:
+        return await _partition_counts(admin, manifest)
+
+
 @asynccontextmanager
 async def _admin(bootstrap: str, security: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **security)
