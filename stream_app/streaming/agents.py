@@ -22,7 +22,7 @@ def add_agent(app: faust.App, agent: AgentSettings, lanes: Lanes, failed: Failed
         async for chunk in chunks:
             try:
                 lanes.offer(chunk)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - Faust would skip the chunk and go on
                 failed(f"agent {agent.name} failed", error)
 
     return app.agent(inputs, name=f"{app.conf.id}.{agent.name}")(deliver)

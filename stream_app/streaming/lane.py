@@ -147,7 +147,7 @@ class Lane:
             await work
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # whatever it was, nothing in memory can be trusted now
+        except BaseException as error:  # noqa: BLE001 - whatever it was, nothing in memory can be trusted now
             self._failed(f"lane {self.name} failed", error)
 
     @property

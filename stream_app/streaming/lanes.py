@@ -139,7 +139,7 @@ class Lanes:
             await self._place(unit, lane, positions.topics)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - as in the lane
             self._failed(f"lane {lane.name} can't be opened", error)
 
     async def _place(self, unit: Unit, lane: Lane, known: Mapping[str, int]) -> None:

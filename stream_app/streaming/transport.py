@@ -31,7 +31,7 @@ FRESH_SECONDS = 1.0
 class ChunkSchema(faust.Schema[Any, Any]):
     """Hands a chunk through as it is."""
 
-    def compile(self, app: Any, **_kwargs: Any) -> Any:  # type: ignore[override]  # Faust's unused error callbacks
+    def compile(self, app: Any, **_kwargs: Any) -> Any:
         """See faust.Schema."""
         create_event = app.create_event
 
@@ -53,7 +53,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             await consumer.lanes.revoke()
             consumer.app.on_rebalance_start()
             await consumer.on_partitions_revoked(faust_consumer.ensure_TPset(revoked))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - aiokafka would log it and go on
             consumer.failed("giving partitions up failed", error)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -64,7 +64,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             consumer.app.consumer_generation_id = generation
             await consumer.on_partitions_assigned(faust_consumer.ensure_TPset(assigned), generation)
             await consumer.lanes.assign(places)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - aiokafka would log it and go on
             consumer.failed("taking partitions over failed", error)
 
 

@@ -7,6 +7,7 @@ is told to `out` as `{"n": count}`; every record to `trace`, if named; a value t
 
 import heapq
 import json
+import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Counting:
     rest_ms: int = 0
     poison: str | None = None
     spread: bool = False
+    pause_us: int = 0
 
 
 class CountingProcessor:
@@ -44,6 +46,8 @@ class CountingProcessor:
 
     def process(self, records: Sequence[InputRecord]) -> None:
         counting = self.counting
+        if counting.pause_us:
+            time.sleep(counting.pause_us * len(records) / 1e6)  # stands for work, so that faults land in the middle
         for record in records:
             key, value = record.key or b"", record.value or b""
             if counting.poison and value == counting.poison.encode():

@@ -1,0 +1,81 @@
+"""Faults in the middle of a backlog: afterwards every event is in the state once, and every message was sent once."""
+
+import signal
+from pathlib import Path
+
+from tests.lanes.process import until
+from tests.lanes.scenario import Scenario
+
+SLOW = {"pause_us": 100}
+SMALL = {"slice_records": 100, "transaction_records": 200, "buffer_records": 500}
+
+
+async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Path) -> None:
+    """SIGKILL of one worker after the other while they work off a backlog."""
+    scenario = Scenario(broker, tmp_path)
+    await scenario.create()
+    await scenario.load(events=60_000, keys=3000)
+    with (
+        scenario.worker("a", SLOW, pacing=SMALL) as first,
+        scenario.worker("b", SLOW, pacing=SMALL) as second,
+    ):
+        await first.ready()
+        await second.ready()
+        for round_, victim in enumerate((first, second)):
+            before = await scenario.lag()
+
+            async def moved(before: int = before) -> bool:
+                return await scenario.lag() < before
+
+            await until(moved, 20)
+            assert await scenario.lag() > 0
+            victim.kill()
+            victim.start()
+            await victim.ready(times=2)
+            assert round_ or await scenario.lag() > 0
+        await scenario.caught_up()
+        assert [first.stop(), second.stop()] == [0, 0]
+    await scenario.check()
+
+
+async def test_zombie_is_fenced(broker: str, tmp_path: Path) -> None:
+    """A worker frozen for longer than its session ends when it wakes up, and counts nothing twice."""
+    scenario = Scenario(broker, tmp_path)
+    await scenario.create()
+    await scenario.load(events=60_000, keys=3000)
+    with scenario.worker("a", SLOW, pacing=SMALL) as zombie, scenario.worker("b", SLOW, pacing=SMALL) as heir:
+        await zombie.ready()
+        await heir.ready()
+        zombie.send(signal.SIGSTOP)
+        frozen = await scenario.lag()
+        assert frozen > 0
+
+        async def taken_over() -> bool:
+            return heir.said().count("lead-0, lead-1, lead-2, lead-3") >= 1
+
+        await until(taken_over, 20, heir.said)
+        assert await scenario.lag() > 0
+        zombie.send(signal.SIGCONT)
+        assert zombie.wait(15) == 70
+        assert "Fenced" in zombie.said(), zombie.said()[-3000:]
+        await scenario.caught_up()
+        assert heir.stop() == 0
+    await scenario.check()
+
+
+async def test_partitions_are_handed_over(broker: str, tmp_path: Path) -> None:
+    """A worker joins in the middle, and another leaves on SIGTERM in the middle, within ten seconds and with code 0."""
+    scenario = Scenario(broker, tmp_path)
+    await scenario.create()
+    await scenario.load(events=60_000, keys=3000)
+    with scenario.worker("a", SLOW, pacing=SMALL) as first:
+        await first.ready()
+        with scenario.worker("b", SLOW, pacing=SMALL) as second:
+            await second.ready()
+            assert await scenario.lag() > 0
+            assert first.stop(within=10) == 0
+            assert await scenario.lag() > 0
+            assert "reading again" not in first.said() + second.said()
+            await scenario.caught_up()
+            assert second.stop() == 0
+    await scenario.check()
