@@ -18,7 +18,7 @@ words = st.sampled_from(
     ["", " ", "a", "u-42", "won", "maybe", "crm", "account", "x" * 257, "é" * 256, "\x1c", "\u3000"]
 )
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | edges | words
-values = (
+values: st.SearchStrategy[Any] = (
     scalars
     | st.lists(scalars, max_size=3)
     | st.just([1] * 65)
