@@ -52,7 +52,7 @@ def implies(enter: LadderCondition, hold: LadderCondition) -> bool:
     if enter == hold or hold == All(()):
         return True
     targets = alternatives(hold)
-    return all(any(_covers(one, target) for target in targets) for one in alternatives(enter))
+    return all(any(covers(one, target) for target in targets) for one in alternatives(enter))
 
 
 def alternatives(condition: LadderCondition, negated: bool = False) -> list[Alternative]:
@@ -108,7 +108,7 @@ def _split(operator: str, operand: Operand) -> list[tuple[str, Operand]]:
     return [(operator, operand)]
 
 
-def _covers(one: Alternative, target: Alternative) -> bool:
+def covers(one: Alternative, target: Alternative) -> bool:
     """Whether every atom of `target` follows from some atom of `one`."""
     return all(any(_follows(atom, wanted) for atom in one) for wanted in target)
 

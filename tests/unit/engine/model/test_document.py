@@ -61,7 +61,7 @@ def test_keys_stay_as_they_were_written() -> None:
 
 def test_json_is_read_as_json() -> None:
     """Escapes, surrogate pairs and tabs that YAML would trip over."""
-    document = {"a": '\U0001f600 \\ " / \n', "b": [1, 2.5, True, None, {"c": []}], "d": {}}
+    document: dict[str, Any] = {"a": '\U0001f600 \\ " / \n', "b": [1, 2.5, True, None, {"c": []}], "d": {}}
     text = json.dumps(document, indent="\t").replace("/", "\\/")
     assert plain(text) == document
 
