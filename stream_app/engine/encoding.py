@@ -52,6 +52,7 @@ def encode(plan: Plan, subject: Subject) -> bytes:
             subject.settled,
             subject.revision,
             subject.published,
+            subject.account,
         ]
     )
 
@@ -80,7 +81,7 @@ def _upgraded(row: list[Any]) -> list[Any]:
 
 
 def _subject(plan: Plan, row: list[Any]) -> Subject:
-    _, key, clock, first, latest, seen, floor, facts, marks, data, ladders, settled, revision, published = row
+    _, key, clock, first, latest, seen, floor, facts, marks, data, ladders, settled, revision, published, account = row
     subject = Subject(key, len(plan.trackers))
     subject.clock, subject.first, subject.latest = clock, first, latest
     subject.seen = SeenIds(seen, floor)
@@ -94,6 +95,7 @@ def _subject(plan: Plan, row: list[Any]) -> Subject:
             subject.data[position] = plan.trackers[position].load(held)
     subject.ladders = {name: _ladder(cells) for name, cells in ladders.items()}
     subject.settled, subject.revision, subject.published = settled, revision, published
+    subject.account = None if account is None else (account[0], account[1])
     return subject
 
 

@@ -98,6 +98,19 @@ class Live:
         subject.settled = True
         self.moves += ladders.evaluate(self.plan, subject, self.card, subject.clock, cause, before)
 
+    def next_look(self) -> int | None:
+        """The next unit boundary, or end of a dwell or cooldown, if anything can change by itself; else None.
+
+        A cheap bound of what `forecast.next_change` finds.
+        """
+        plan, subject = self.plan, self.subject
+        expiry = ladders.next_expiry(plan, subject)
+        unit = subject.clock // plan.resolution
+        if unit - subject.latest // plan.resolution > plan.horizon and subject.settled:
+            return expiry
+        boundary = (unit + 1) * plan.resolution
+        return boundary if expiry is None else min(boundary, expiry)
+
     def advance(self, to: int) -> None:
         """Bring the clock to `to`, evaluating (cause `decay`) at each boundary and expiry at which a stage moves."""
         plan, subject = self.plan, self.subject

@@ -4,6 +4,8 @@
 (`encoding.py`). Derived values (`view`, `card`) are caches: they can be computed from the rest at any time.
 """
 
+from typing import Any
+
 from stream_app.engine.activity import Value
 from stream_app.engine.seen import SeenIds
 from stream_app.engine.trackers import Data
@@ -54,7 +56,8 @@ class Subject:
         self.ladders: dict[str, LadderState] = {}
         self.settled = True  # False after a `stage_set`, which stands until the next boundary or event
         self.revision = 0
-        self.published: list[object] | None = None  # what the last score record said, to see whether it changed
+        self.published: list[Any] | None = None  # what the last score record said, to see whether it changed
+        self.account: tuple[str, dict[str, Any]] | None = None  # in a worker: what a lead sees of its account, by its id
 
     def fact(self, name: str) -> Value | None:
         """The latest value of a fact, None if it has none."""

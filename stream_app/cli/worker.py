@@ -1,0 +1,94 @@
+"""`stream-app worker`: one scoring process."""
+
+import logging
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
+from stream_app.cli.console import say
+from stream_app.errors import KnownError
+from stream_app.local.paths import state_root
+
+
+class ClockChoice(StrEnum):
+    """How time passes."""
+
+    wall = "wall"
+    event = "event"
+
+
+class StoreChoice(StrEnum):
+    """Where a worker keeps its partitions' state."""
+
+    memory = "memory"
+    rocksdb = "rocksdb"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command()(worker)
+
+
+def worker(
+    model: Annotated[
+        str, typer.Option("--model", "-m", envvar="STREAM_APP_MODEL", help="A model file, or a ready model's name.")
+    ] = "b2b-saas",
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    group: Annotated[
+        str, typer.Option(envvar="STREAM_APP_GROUP", help="The consumer group; workers of one group share the work.")
+    ] = "stream-app",
+    clock: Annotated[
+        ClockChoice,
+        typer.Option(help="`event` lets time pass only with the events: for backfills of history."),
+    ] = ClockChoice.wall,
+    store: Annotated[
+        StoreChoice, typer.Option(envvar="STREAM_APP_STORE", help="`rocksdb` for state larger than memory.")
+    ] = StoreChoice.memory,
+    data_dir: Annotated[
+        Path | None, typer.Option(envvar="STREAM_APP_DATA_DIR", help="Where a store keeps its files.")
+    ] = None,
+    instance: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STREAM_APP_INSTANCE",
+            help="A name for static membership: a restart within the session time-out moves no partition.",
+        ),
+    ] = None,
+    partitions: Annotated[int | None, typer.Option(min=1, help="Partitions a topic. Default: the manifest's.")] = None,
+    log_level: Annotated[str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")] = "info",
+) -> None:
+    """Score what arrives on the event topics, exactly once. Run as many as there are partitions; SIGTERM stops one.
+
+    A worker that fails ends with a code other than 0: run it under a supervisor.
+    """
+    from stream_app.modelfiles import read_model
+    from stream_app.streaming.settings import SettingsError
+    from stream_app.worker.main import WorkerOptions, work
+
+    _log(log_level)
+    options = WorkerOptions(
+        broker=broker_of(bootstrap),
+        app=group,
+        data_dir=(data_dir if data_dir is not None else state_root() / "workers" / group).absolute(),
+        clock=clock.value,
+        store=store.value,
+        instance=instance,
+    )
+    parent = os.getppid() if os.environ.get("STREAM_APP_END_WITH_PARENT") else None
+    try:
+        work(options, read_model(model), manifest_of(prefix, partitions), parent=parent, ready=lambda: say("ready"))
+    except SettingsError as error:
+        raise KnownError(str(error)) from None
+
+
+def _log(level: str) -> None:
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise KnownError(f"--log-level: {level!r} is none of debug, info, warning, error")
+    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(max(number, logging.WARNING))

@@ -1,0 +1,233 @@
+"""The account agent's work on one partition: members' contributions and account events in, account scores out.
+
+The rule kept here: an account is known in the partition of its id. Its members' contributions are absolute and lie in
+the table one by one (key `m`), beside the account itself (key `a`), so that a change writes two small entries however
+many members there are.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from stream_app.engine.accounts import FactHistory
+from stream_app.engine.admission import verdict
+from stream_app.engine.encoding import decode, encode
+from stream_app.engine.forecast import next_change
+from stream_app.engine.identity import lead_keys
+from stream_app.engine.ladders import Cause
+from stream_app.engine.plan import Plan
+from stream_app.engine.published import cells, named, rounded_scores
+from stream_app.engine.state import Subject
+from stream_app.ingest import Refusal, parse_event
+from stream_app.runtime.account import Account
+from stream_app.runtime.documents import score_record, transitions
+from stream_app.runtime.lead import cause_of
+from stream_app.streaming.processor import Clock, Effects, InputRecord, Output, StateReader
+from stream_app.worker import messages
+from stream_app.worker.composition import Scoring
+from stream_app.worker.contributions import Contributions
+from stream_app.worker.entries import due_of, pack, state_of
+from stream_app.worker.messages import AccountSeen, Contribution, Member
+from stream_app.worker.outbox import dead_letter, message, score_output, transition_output
+from stream_app.worker.refusals import refusal_of
+from stream_app.worker.shelf import Shelf
+from stream_app.worker.wheel import Wheel
+
+AT_HAND = 20_000  # decoded accounts kept by a partition
+
+_encode_entry = msgspec.msgpack.Encoder().encode
+_decode_key = msgspec.msgpack.Decoder(tuple[str, str]).decode
+_decode_shares = msgspec.msgpack.Decoder(list[Contribution]).decode
+
+
+class AccountProcessor:
+    """See the module. `counts` tells what became of the records: `counted`, `member`, `duplicate`, a refusal's code."""
+
+    def __init__(self, scoring: Scoring, partition: int, state: StateReader, clock: Clock) -> None:
+        self.scoring = scoring
+        self.plan: Plan = scoring.accounts
+        self.partition = partition
+        self.counts: Counter[str] = Counter()
+        self._state = state
+        self._clock = clock
+        self._members: dict[str, Contributions] = {}
+        self._shelf: Shelf[Account] = Shelf(AT_HAND, self._load)
+        self._changes: dict[bytes, bytes | None] = {}
+        self._outputs: list[Output] = []
+        self._wheel = Wheel()
+        self._quiet: set[str] = set()
+
+    def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set the timers of recovered accounts, and take in their members."""
+        due: list[tuple[int, bytes]] = []
+        for key, entry in entries:
+            if key.startswith(b"m"):
+                account, lead = _decode_key(key[1:])
+                self._contributions(account).put(lead, _decode_shares(entry))
+            elif (at := due_of(entry)) is not None:
+                due.append((at, key))
+        self._wheel.fill(due)
+
+    def process(self, records: Sequence[InputRecord]) -> None:
+        """Take records in merged order."""
+        skew = self._clock() + self.scoring.model.max_future_skew
+        for record in records:
+            try:
+                if messages.header(record.headers, messages.KIND) == messages.MEMBER:
+                    self._member(messages.read_member(record.value or b""))
+                else:
+                    self._event(record, skew)
+            except Refusal as refusal:
+                self.counts[refusal.code] += 1
+                self._outputs.append(dead_letter(self.scoring.names.dead_letters, record, refusal))
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def _event(self, record: InputRecord, skew: int) -> None:
+        """An account's own event, or the account facts of a lead's event, which comes under its account's key."""
+        channel = messages.header(record.headers, messages.CHANNEL) or self.scoring.channels.get(record.topic)
+        activity = parse_event(record.value, channel=channel, headers=record.headers)
+        of_lead = bool(lead_keys(activity))
+        name = activity.account_id if not of_lead else (record.key or b"").decode("utf-8", "replace")
+        if not name:
+            raise Refusal("no_identity", "an account event names its account in account_id", "/account_id")
+        if activity.time > skew:
+            raise refusal_of("future", activity)
+        account = self._shelf.get(name)
+        refused = None if of_lead else verdict(account.subject, activity, self.plan.lateness)
+        if refused == "duplicate":
+            self.counts["duplicate"] += 1
+            return
+        if refused is not None:
+            raise refusal_of(refused, activity)
+        account.advance(activity.time)
+        before = account.card.moment.low
+        told = account.put_facts(activity)
+        if not of_lead:
+            account.add(activity)
+        account.evaluate(cause_of(activity), before)
+        self._changed(name, account)
+        if told:
+            self._tell_members(name, account, activity.time, activity.event_id)
+        self.counts["counted"] += 1
+
+    def _member(self, member: Member) -> None:
+        """A lead has joined, changed or left."""
+        name = member.account_id
+        account, contributions = self._shelf.get(name), self._contributions(name)
+        account.advance(member.at)
+        before = account.card.moment.low
+        joined = member.lead not in contributions.members
+        entry = b"m" + _encode_entry((name, member.lead))
+        if member.shares is None:
+            contributions.drop(member.lead)
+            self._changes[entry] = None
+        else:
+            contributions.put(member.lead, member.shares)
+            self._changes[entry] = _encode_entry(member.shares)
+        account.forget()
+        account.evaluate(Cause(member.cause, member.event_id), before)
+        self._changed(name, account)
+        if joined and member.shares is not None and (view := self._view(account)):
+            self._tell(member.lead, name, member.at, None, view)
+        self.counts["member"] += 1
+
+    def _tell_members(self, name: str, account: Account, at: int, event_id: str | None) -> None:
+        view = self._view(account)
+        for lead in self._contributions(name).members:
+            self._tell(lead, name, at, event_id, view)
+
+    def _tell(self, lead: str, name: str, at: int, event_id: str | None, view: dict[str, Any]) -> None:
+        seen = AccountSeen(lead, name, at, event_id, view)
+        inbox = self.scoring.names.lead_inbox
+        self._outputs.append(message(inbox, messages.ACCOUNT, lead, messages.to_bytes(seen), at))
+
+    def _view(self, account: Account) -> dict[str, Any]:
+        """What members see: the facts, and the published scores where leads use them."""
+        if not self.scoring.leads.uses_account_scores:
+            return account.view
+        scores = named(self.plan, rounded_scores(self.plan, account.card.moment.low))
+        view = {**account.view, **{f"account.{name}": value for name, value in scores.items()}}
+        if len(scores) == 1:
+            view["account.score"] = next(iter(scores.values()))
+        return view
+
+    # -- time -----------------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> int | None:
+        """When the first timer may fire."""
+        return self._wheel.next()
+
+    def advance(self, to_ms: int, budget: int) -> bool:
+        """Carry the accounts that are due to the boundaries at which they change; True when more are due."""
+        for due, raw in self._wheel.take(to_ms, budget):
+            name = raw[1:].decode()
+            entry = self._state.get(raw)
+            if name in self._shelf.changed or entry is None or due_of(entry) != due:
+                continue
+            account = self._shelf.get(name)
+            account.advance(due)
+            self._quiet.add(name)
+            self._changed(name, account)
+        following = self._wheel.next()
+        return following is not None and following <= to_ms
+
+    # -- effects --------------------------------------------------------------------------------------------------------
+
+    def _changed(self, name: str, account: Account) -> None:
+        self._shelf.change(name, account)
+        for document in transitions(account, "account", name):
+            self._outputs.append(transition_output(self.scoring.names.transitions, document, name.encode()))
+
+    def drain(self) -> Effects:
+        """What came of the records and timers since the last drain."""
+        changes, self._changes = self._changes, {}
+        for name, account in self._shelf.take_changed().items():
+            self._publish(name, account)
+            due = next_change(account) if name in self._quiet else account.next_look()
+            raw = b"a" + name.encode()
+            if due is not None:
+                self._wheel.add(due, raw)
+            changes[raw] = pack(due, _encode_entry([encode(self.plan, account.subject), account.history.values]))
+        self._quiet.clear()
+        outputs, self._outputs = self._outputs, []
+        return Effects(list(changes.items()), outputs)
+
+    def _publish(self, name: str, account: Account) -> None:
+        subject, scores = account.subject, account.card.moment.low
+        published = rounded_scores(self.plan, scores)
+        said: list[Any] = [
+            published,
+            [list(found) for found in cells(self.plan, scores)],
+            [subject.ladders[ladder.name].stage for ladder in self.plan.ladders],
+        ]
+        if subject.published == said:
+            return
+        known, subject.published = subject.published, said
+        if self.scoring.has_accounts:
+            subject.revision += 1
+            document = score_record(account, "account", name, subject.revision)
+            self._outputs.append(score_output(self.scoring.names.account_scores, document, name.encode()))
+        if self.scoring.leads.uses_account_scores and (known is None or known[0] != published):
+            self._tell_members(name, account, subject.clock, None)
+
+    # -- state ----------------------------------------------------------------------------------------------------------
+
+    def _contributions(self, name: str) -> Contributions:
+        found = self._members.get(name)
+        if found is None:
+            found = self._members[name] = Contributions(self.plan)
+        return found
+
+    def _load(self, name: str) -> Account:
+        entry = self._state.get(b"a" + name.encode())
+        history = FactHistory()
+        if entry is None:
+            subject = Subject(name, len(self.plan.trackers))
+        else:
+            encoded, values = msgspec.msgpack.decode(state_of(entry))
+            subject = decode(self.plan, encoded)
+            history.values = {fact: [(cell[0], cell[1], cell[2]) for cell in row] for fact, row in values.items()}
+        return Account(self.plan, subject, self._contributions(name), history)

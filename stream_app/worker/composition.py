@@ -1,0 +1,43 @@
+"""What all of a worker's processors share: the compiled model and the names of topics."""
+
+from dataclasses import dataclass
+
+from stream_app.engine.model.types import Model, Score
+from stream_app.engine.plan import Plan
+from stream_app.topics import Manifest
+from stream_app.worker.outbox import Names, names_of
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A model, compiled, and where its results go. `channels` gives each event topic's default channel.
+
+    `rollups` are the account's scores made of members' scores, with the position of the lead's score in its plan.
+    """
+
+    model: Model
+    leads: Plan
+    accounts: Plan
+    names: Names
+    channels: dict[str, str | None]
+    partitions: int
+    rollups: tuple[tuple[int, Score], ...]
+    has_accounts: bool
+
+
+def compose(model: Model, manifest: Manifest) -> Scoring:
+    """Compile a model for a system of topics."""
+    leads, accounts = Plan(model, model.lead), Plan(model, model.account)
+    rollups = tuple(
+        (leads.position[score.rollup.score], score) for score in model.account.scores if score.rollup is not None
+    )
+    return Scoring(
+        model=model,
+        leads=leads,
+        accounts=accounts,
+        names=names_of(manifest),
+        channels={topic.name: topic.channel for topic in manifest.events()},
+        partitions=manifest.partitions("lead"),
+        rollups=rollups,
+        has_accounts=bool(model.account.scores or model.account.ladders),
+    )

@@ -1,0 +1,71 @@
+"""A worker process, composed: the model, the topics, the lane (one composition root for `stream-app worker`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream_app.engine.model.types import Model
+from stream_app.streaming.app import wall_clock
+from stream_app.streaming.processor import Clock, Processor, ProcessorFactory, StateReader
+from stream_app.streaming.settings import ACCOUNT, LEAD, AgentSettings, ClockMode, StoreKind, WorkerSettings
+from stream_app.streaming.worker import run_worker
+from stream_app.topics import Agent, Manifest
+from stream_app.worker.accounts import AccountProcessor
+from stream_app.worker.composition import Scoring, compose
+from stream_app.worker.leads import LeadProcessor
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """What a worker is told from outside. `app` is its consumer group; `instance` makes it a static member."""
+
+    broker: str
+    app: str
+    data_dir: Path
+    clock: ClockMode = "wall"
+    store: StoreKind = "memory"
+    instance: str | None = None
+
+
+def processors(scoring: Scoring, clock: Clock) -> ProcessorFactory:
+    """What makes the processor of an agent's partition."""
+
+    def make(agent: str, partition: int, state: StateReader) -> Processor:
+        if agent == LEAD:
+            return LeadProcessor(scoring, partition, state, clock)
+        return AccountProcessor(scoring, partition, state, clock)
+
+    return make
+
+
+def settings_of(options: WorkerOptions, manifest: Manifest) -> WorkerSettings:
+    """The lane's settings for a system of topics."""
+    return WorkerSettings(
+        broker=options.broker,
+        app=options.app,
+        partitions=manifest.partitions("lead"),
+        agents=[_agent("lead", LEAD, manifest), _agent("account", ACCOUNT, manifest)],
+        data_dir=options.data_dir,
+        clock=options.clock,
+        store=options.store,
+        instance=options.instance,
+    )
+
+
+def work(
+    options: WorkerOptions,
+    model: Model,
+    manifest: Manifest,
+    *,
+    clock: Clock = wall_clock,
+    parent: int | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Score until told to stop. Raises what `run_worker` raises."""
+    factory = processors(compose(model, manifest), clock)
+    run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready)
+
+
+def _agent(agent: Agent, name: str, manifest: Manifest) -> AgentSettings:
+    topics = [topic.name for topic in manifest.inputs(agent)]
+    return AgentSettings(name=name, topics=topics, changelog=manifest.changelog(agent).name, table=f"{name}s")

@@ -1,0 +1,76 @@
+"""What travels between the agents' partitions: the inboxes' records (design.md, "The path of an event").
+
+An inbox record whose first header is `kind` is one of ours; its value is JSON. Contributions are absolute: the latest
+of a lead replaces the one before, so that repeating one changes nothing.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+EVENT: Final = "event"  # an event on its second hop: value and headers as they were, `channel` its topic's
+MEMBER: Final = "member"  # lead -> account: what a member brings
+ACCOUNT: Final = "account"  # account -> lead: what a member sees of its account
+KIND: Final = "stream-app.kind"
+CHANNEL: Final = "stream-app.channel"
+
+
+class Contribution(msgspec.Struct, frozen=True, array_like=True):
+    """What a member brings to one score of the account: its published score (None: it has none), its value of the
+    breadth's fact as `distinct_value` folds it, and whether its unrounded score reaches `min_score`."""
+
+    score: float | None
+    value: str | None
+    counts: bool
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A lead's contributions to an account, by the account's scores with a roll-up; None: it has left.
+
+    `at` is the lead's clock in milliseconds, `cause` and `event_id` what changed it.
+    """
+
+    lead: str
+    account_id: str
+    at: int
+    cause: str
+    event_id: str | None
+    shares: list[Contribution] | None
+
+
+class AccountSeen(msgspec.Struct, frozen=True):
+    """What a member sees of its account from `at` (milliseconds) on: its facts, and its scores where leads use them."""
+
+    lead: str
+    account_id: str
+    at: int
+    event_id: str | None
+    view: dict[str, Any]
+
+
+_encode = msgspec.json.Encoder().encode
+_member = msgspec.json.Decoder(Member)
+_account_seen = msgspec.json.Decoder(AccountSeen)
+
+
+def to_bytes(message: Member | AccountSeen) -> bytes:
+    """A message's value."""
+    return _encode(message)
+
+
+def read_member(value: bytes) -> Member:
+    """A `member` message. Raises `msgspec.DecodeError` for what we cannot have written."""
+    return _member.decode(value)
+
+
+def read_account_seen(value: bytes) -> AccountSeen:
+    """An `account` message. Raises `msgspec.DecodeError` for what we cannot have written."""
+    return _account_seen.decode(value)
+
+
+def header(headers: Any, name: str) -> str | None:
+    """The value of the last header of a name, None if there is none."""
+    for key, value in reversed(headers):
+        if key == name and value is not None:
+            return bytes(value).decode("utf-8", "replace")
+    return None

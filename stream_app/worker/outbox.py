@@ -1,0 +1,73 @@
+"""The records that scoring sends: transitions, score records, dead letters, and messages between agents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from stream_app.ingest import Refusal
+from stream_app.ingest.dead_letters import Origin, dead_letter_headers
+from stream_app.streaming.processor import InputRecord, Output
+from stream_app.topics import Manifest
+from stream_app.worker.messages import KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names on the broker of the topics that scoring writes."""
+
+    lead_scores: str
+    account_scores: str
+    transitions: str
+    dead_letters: str
+    lead_inbox: str
+    account_inbox: str
+
+
+def names_of(manifest: Manifest) -> Names:
+    """The manifest's names."""
+    return Names(
+        manifest["lead-scores"].name,
+        manifest["account-scores"].name,
+        manifest["transitions"].name,
+        manifest["dead-letters"].name,
+        manifest["lead-inbox"].name,
+        manifest["account-inbox"].name,
+    )
+
+
+def transition_output(topic: str, document: Mapping[str, Any], key: bytes) -> Output:
+    """A transition, also readable as a CloudEvent in binary mode (formats.md, "A transition")."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", document["id"].encode()),
+        ("ce_type", f"leadscorer.{document['subject']}.transition".encode()),
+        ("ce_source", f"/models/{document['model']['id']}".encode()),
+        ("ce_time", document["at"].encode()),
+        ("content-type", b"application/json"),
+    ]
+    return Output(topic, key, orjson.dumps(document), headers)
+
+
+def score_output(topic: str, document: Mapping[str, Any], key: bytes) -> Output:
+    """A score record, or with an empty document a tombstone."""
+    return Output(topic, key, orjson.dumps(document) if document else None)
+
+
+def dead_letter(topic: str, record: InputRecord, refusal: Refusal, stage: str = "VALUE_CONVERTER") -> Output:
+    """The original record, with headers that say why it was refused."""
+    origin = Origin(record.topic, record.partition, record.offset)
+    return Output(
+        topic, record.key, record.value, dead_letter_headers(refusal, origin, headers=record.headers, stage=stage)
+    )
+
+
+def message(topic: str, kind: str, key: str, value: bytes, timestamp: int) -> Output:
+    """A message to the other agent, in the order of the `timestamp` that caused it."""
+    return Output(topic, key.encode(), value, [(KIND, kind.encode())], timestamp)
+
+
+def forwarded(topic: str, record: InputRecord, key: str, extra: Sequence[tuple[str, bytes]]) -> Output:
+    """A record on its way to the partition of its key; it keeps its timestamp."""
+    return Output(topic, key.encode(), record.value, [*record.headers, *extra], record.timestamp)

@@ -1,0 +1,53 @@
+"""When each subject is due next: times to keys, cheap for millions of quiet subjects.
+
+A key may stand at several times; whoever takes one checks whether it is still due then. Times are milliseconds.
+"""
+
+from heapq import heapify, heappop, heappush
+
+
+class Wheel:
+    """Keys by due time. Most times are unit boundaries, which many keys share."""
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._keys: dict[int, list[bytes]] = {}
+
+    def add(self, due: int, key: bytes) -> None:
+        """Let `key` be due at `due`."""
+        keys = self._keys.get(due)
+        if keys is None:
+            self._keys[due] = [key]
+            heappush(self._times, due)
+        else:
+            keys.append(key)
+
+    def fill(self, entries: list[tuple[int, bytes]]) -> None:
+        """Add many at once."""
+        for due, key in entries:
+            keys = self._keys.get(due)
+            if keys is None:
+                self._keys[due] = [key]
+                self._times.append(due)
+            else:
+                keys.append(key)
+        heapify(self._times)
+
+    def next(self) -> int | None:
+        """The earliest time at which a key stands."""
+        return self._times[0] if self._times else None
+
+    def take(self, until: int, most: int) -> list[tuple[int, bytes]]:
+        """Remove and return up to `most` keys that stand at `until` or before, the earliest first, with their times."""
+        taken: list[tuple[int, bytes]] = []
+        while self._times and self._times[0] <= until and len(taken) < most:
+            due = self._times[0]
+            keys = self._keys[due]
+            room = most - len(taken)
+            taken += [(due, key) for key in keys[:room]]
+            if len(keys) <= room:
+                heappop(self._times)
+                del self._keys[due]
+            else:
+                del keys[:room]
+        return taken
