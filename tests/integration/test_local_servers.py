@@ -11,9 +11,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis import Redis
 
+from stream_app.local.errors import LocalServiceError
 from stream_app.local.kafka import KafkaServer
-from stream_app.local.probe import kafka_answers, redis_answers
-from stream_app.local.process import ProcessIdentity, wait_until
+from stream_app.local.probe import kafka_answers, kafka_cluster, redis_answers, redis_process
+from stream_app.local.process import ProcessIdentity, free_port, wait_until
 from stream_app.local.valkey import ValkeyServer
 
 
@@ -71,6 +72,7 @@ def test_valkey_keeps_its_data_over_a_restart(tmp_path: Path) -> None:
 _OWNER = """
 import sys
 from pathlib import Path
+from stream_app.local.errors import LocalServiceError
 from stream_app.local.kafka import KafkaServer
 from stream_app.local.valkey import ValkeyServer
 folder = Path(sys.argv[1])
@@ -97,3 +99,28 @@ def test_servers_end_with_their_owner(tmp_path: Path, broker: str, ending: signa
         assert redis_answers("127.0.0.1", valkey_port)
         os.kill(owner.pid, ending)
     assert wait_until(lambda: not any(server is not None and server.alive() for server in servers), 30)
+
+
+def test_server_of_another_on_the_port_is_not_taken_for_ones_own(
+    tmp_path: Path, kafka_server: KafkaServer, broker: str, valkey_server: ValkeyServer, valkey: str
+) -> None:
+    """A server that can't have its port fails, though somebody answers there."""
+    with pytest.raises(LocalServiceError, match=f"Valkey did not start on port {valkey_server.port}"):
+        ValkeyServer(tmp_path / "valkey", port=valkey_server.port).start()
+    with pytest.raises(LocalServiceError, match=f"Kafka did not start on port {kafka_server.port}: .*in use"):
+        KafkaServer(tmp_path / "kafka", port=kafka_server.port, heap="256m").start()
+
+
+def test_servers_say_which_they_are(
+    kafka_server: KafkaServer, broker: str, valkey_server: ValkeyServer, valkey: str
+) -> None:
+    """A broker by its cluster id, a Valkey by its process; nobody where nobody listens."""
+    assert kafka_cluster("127.0.0.1", kafka_server.port) is not None
+    assert kafka_cluster("127.0.0.1", valkey_server.port) is None
+    assert valkey_server.process is not None
+    assert redis_process("127.0.0.1", valkey_server.port) == valkey_server.process.pid
+    nobody = free_port()
+    assert kafka_cluster("127.0.0.1", nobody) is None
+    assert redis_process("127.0.0.1", nobody) is None
+    assert not kafka_answers("127.0.0.1", nobody)
+    assert not redis_answers("127.0.0.1", kafka_server.port)

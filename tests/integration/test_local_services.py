@@ -14,7 +14,7 @@ import pytest
 
 from stream_app.local import services
 from stream_app.local.errors import LocalServiceError
-from stream_app.local.process import ProcessIdentity, wait_until
+from stream_app.local.process import ProcessIdentity, free_port, wait_until
 from stream_app.local.state import Record, read_records, write_records
 
 _COMMAND = [sys.executable, "-c", "from stream_app.cli import main; main()"]
@@ -131,6 +131,21 @@ def test_taken_port_is_left_alone_and_the_new_one_remembered(folder: Path, envir
     services.down(folder, environ, lambda line: None)
     again = told(environ, "up", "--data-dir", folder)["valkey"]
     assert again["address"] == moved["address"]
+
+
+def test_two_instances_that_want_one_port_both_start(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Who loses the race for a port moves on, even where the port was free when it looked."""
+    folders, port = [tmp_path / "one", tmp_path / "two"], free_port()
+    for folder in folders:
+        folder.mkdir()
+        write_records(folder, {"valkey": Record(port=port)})
+    commands = [[*_COMMAND, "up", "--json", "--data-dir", str(folder)] for folder in folders]
+    both = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for command in commands]
+    found = [json.loads(process.communicate(timeout=100)[0])[0] for process in both]
+    for folder in folders:
+        services.down(folder, environ, lambda line: None)
+    assert [one["state"] for one in found] == ["running", "running"]
+    assert found[0]["address"] != found[1]["address"]
 
 
 def test_named_servers_are_not_managed(folder: Path, broker: str, valkey: str) -> None:
