@@ -33,8 +33,11 @@ def services(compose: ComposeSpecification) -> dict[str, Service]:
     return compose.services
 
 
-def check_command(words: list[str]) -> None:
-    """Fail where these words of the command line lead to no command, or to one that knows no such option or needs more."""
+def check_command(words: list[str]) -> set[str]:
+    """The environment variables of the command that these words of the command line lead to.
+
+    Fails where there is no such command, or it knows no such option, or needs more.
+    """
     found = typer.main.get_command(make_app())
     for word in words:
         if word.startswith("-"):
@@ -46,6 +49,11 @@ def check_command(words: list[str]) -> None:
     assert not isinstance(found, TyperGroup), words
     for parameter in found.params:
         assert not parameter.required or set(parameter.opts) & set(words), (words, parameter.name)
+    variables: set[str] = set()
+    for parameter in found.params:
+        named = parameter.envvar or []
+        variables.update([named] if isinstance(named, str) else named)
+    return variables
 
 
 def test_services_are_the_system(services: dict[str, Service]) -> None:
@@ -100,11 +108,13 @@ def test_worker_scales(services: dict[str, Service]) -> None:
 @pytest.mark.parametrize("name", _APP)
 def test_environment_is_known_and_points_at_the_services(services: dict[str, Service], name: str) -> None:
     """Each variable is one that the program reads; its host is a service of this file."""
-    environment = services[name].environment
-    assert isinstance(environment, dict)
-    assert set(environment) == {part.variable for part in PARTS}
-    assert environment["KAFKA_BROKER"] == "kafka:9092"
-    assert environment["REDIS_URL"] == "redis://valkey:6379/0"
+    service = services[name]
+    assert isinstance(service.environment, dict)
+    assert isinstance(service.command, list)
+    known = check_command(service.command) | {part.variable for part in PARTS}
+    assert set(service.environment) - known == set()
+    assert service.environment["KAFKA_BROKER"] == "kafka:9092"
+    assert service.environment["REDIS_URL"] == "redis://valkey:6379/0"
 
 
 def test_images_are_pinned_and_kafka_is_the_embedded_one(services: dict[str, Service]) -> None:
