@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,15 @@ def load_model(path: Path) -> dict[str, Any]:
     yaml.version = (1, 2)
     document: dict[str, Any] = yaml.load(path.read_text("utf-8"))
     return document
+
+
+def model_text(document: dict[str, Any]) -> str:
+    """A model document as YAML, without anchors."""
+    yaml, out = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style = None
+    yaml.version = (1, 2)
+    yaml.dump(copy.deepcopy(document), out)
+    return out.getvalue()
 
 
 def load_lines(path: Path) -> list[dict[str, Any]]:

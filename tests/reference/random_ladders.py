@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from tests.reference.random_models import FACTS, Json, ModelBuilder
@@ -93,7 +94,7 @@ def _alternative(build: ModelBuilder, score: str, edge: float, model: Json, *, f
 
 def _weaker(build: ModelBuilder, parts: Parts) -> Parts:
     kept: Parts = {}
-    for name, part in parts.items():
+    for name, part in copy.deepcopy(parts).items():
         if kept and build.chance(0.3):
             continue
         if name == "scores":

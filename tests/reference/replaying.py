@@ -183,13 +183,17 @@ class Replay:
         return account, self._card(account)
 
     def _accounts_before(self, lead: Subject, merged: list[Subject], event: Event) -> tuple[Accounts, Subject | None]:
-        """The accounts that take part in a lead's event, advanced to it; and the one its `account_facts` go to."""
+        """The accounts that take part in a lead's event, advanced to it; and the one its `account_facts` go to.
+
+        They are those of the lead before and after, of the leads to be merged, and the one that is told facts.
+        """
         assert lead.clock is not None
         then = Subject("lead", lead.key, events=[*lead.events, *(e for m in merged for e in m.events), event])
         own = then.account_id(lead.clock)
+        former = [subject.account_id(lead.clock) for subject in [lead, *merged]]
         told = (event.get("account_id") or own) if event.get("account_facts") else None
         accounts = {
-            name: self._account_at(name, event["at"]) for name in dict.fromkeys([own, told]) if name is not None
+            name: self._account_at(name, lead.clock) for name in dict.fromkeys([own, told, *former]) if name is not None
         }
         return list(accounts.values()), accounts[told][0] if told is not None else None
 

@@ -63,14 +63,34 @@ class Scorer:
 
     def card(self, subject: Subject, t: int) -> Card:
         """All results of a subject at `t`."""
-        world = self.world
-        key = ("card", subject.kind, subject.key, t // world.unit_ms, t if t < world.newest else None)
-        if key not in world.memo:
-            world.memo[key] = (
-                self._account_card(subject, t) if subject.kind == "account" else self._lead_card(subject, t)
-            )
-        card: Card = world.memo[key]
+        key = ("card", *self._key(subject, t))
+        if key not in self.world.memo:
+            self.world.memo[key] = self._card(subject, t)
+        card: Card = self.world.memo[key]
         return card
+
+    def _key(self, subject: Subject, t: int) -> tuple[object, ...]:
+        """What results depend on, until something is applied: in one unit they change only with what is not yet."""
+        return subject.kind, subject.key, t // self.world.unit_ms, t if t < self.world.newest else None
+
+    def value(self, subject: Subject, t: int, name: str) -> float | None:
+        """One score, clamped and not rounded; None where it is absent."""
+        key = ("value", name, *self._key(subject, t))
+        if key not in self.world.memo:
+            self.world.memo[key] = self._value(subject, t, name)
+        value: float | None = self.world.memo[key]
+        return value
+
+    def published(self, subject: Subject, t: int, name: str) -> float | None:
+        """One score, rounded."""
+        value = self.value(subject, t, name)
+        return None if value is None else rounded(value, self._specs(subject)[name].get("precision", 0))
+
+    def _specs(self, subject: Subject) -> dict[str, Any]:
+        """The settings of each score that a subject can have."""
+        own = self.model if subject.kind == "lead" else self.account_model
+        specs = {**(own.get("scores") or {}), **(own.get("combined") or {})}
+        return {name: spec or {} for name, spec in specs.items()}
 
     def look(self, subject: Subject, t: int, name: str) -> Any:
         """A fact by name, `account.SCORE` included."""
@@ -94,40 +114,48 @@ class Scorer:
         if wanted == "score" and wanted not in names and len(names) == 1:
             wanted = names[0]
         account = self.world.account_of(lead, t)
-        return self.card(account, t).published.get(wanted) if account and wanted in names else None
+        return self.published(account, t, wanted) if account and wanted in names else None
 
-    def _plain(self, subject: Subject, t: int, scores: dict[str, Any], rules: list[Any], card: Card) -> None:
-        """base + groups, before any clamp, of each score that applies; into `card.raw`."""
+    def _value(self, subject: Subject, t: int, name: str) -> float | None:
+        spec = self._specs(subject)[name]
+        if "applies_to" in spec and not holds(spec["applies_to"], lambda fact: self.look(subject, t, fact)):
+            return None
+        total = self._combined(subject, t, spec) if "weights" in spec else self._plain(subject, t, name, spec)
+        if spec.get("rollup"):
+            members = self.world.members(subject, t)
+            total += self._rollup(spec["rollup"], members, t) + self._breadth(spec, members, t)
+        return clamp(total, spec.get("clamp"))
 
-        def look(name: str) -> Any:
-            return self.look(subject, t, name)
+    def _plain(self, subject: Subject, t: int, name: str, spec: dict[str, Any]) -> float:
+        """base + groups, before the clamp of the score."""
+        own = self.model if subject.kind == "lead" else self.account_model
+        sight = Sight(self.world, subject, t, lambda fact: self.look(subject, t, fact))
+        sums: dict[str, float] = {}
+        for rule in own.get("rules") or []:
+            if rule["score"] == name:
+                group = rule.get("group") or f"rule {rule['id']}"
+                sums[group] = sums.get(group, 0.0) + contribution(rule, sight)
+        total = float(spec.get("base", 0))
+        for group, value in sums.items():
+            limits = (self.model.get("groups") or {}).get(group) or {}
+            total += clamp(value, (limits.get("min"), limits.get("max")))
+        return total
 
-        sight = Sight(self.world, subject, t, look)
-        groups = self.model.get("groups") or {}
-        for name, spec in scores.items():
-            spec = spec or {}
-            if "applies_to" in spec and not holds(spec["applies_to"], look):
-                continue
-            total = float(spec.get("base", 0))
-            sums: dict[str, float] = {}
-            for rule in rules:
-                if rule["score"] == name:
-                    group = rule.get("group") or f"rule {rule['id']}"
-                    sums[group] = sums.get(group, 0.0) + contribution(rule, sight)
-            for group, value in sums.items():
-                limits = groups.get(group) or {}
-                total += clamp(value, (limits.get("min"), limits.get("max")))
-            card.raw[name] = total
+    def _combined(self, lead: Subject, t: int, spec: dict[str, Any]) -> float:
+        total = float(spec.get("base", 0))
+        for part, weight in spec["weights"].items():
+            account = part.startswith("account.")
+            total += weight * ((self.account_score(lead, t, part) if account else self.value(lead, t, part)) or 0.0)
+        return total
 
-    def _lead_card(self, lead: Subject, t: int) -> Card:
+    def _card(self, subject: Subject, t: int) -> Card:
         card = Card()
-        scores = self.model.get("scores") or {}
-        self._plain(lead, t, scores, self.model.get("rules") or [], card)
-        card.raw = {name: clamp(value, (scores[name] or {}).get("clamp")) for name, value in card.raw.items()}
-        for name in self.model.get("combined") or {}:
-            self._combine(lead, t, name, card)
-        specs = {**scores, **(self.model.get("combined") or {})}
-        self._publish(specs, card)
+        for name in self._specs(subject):
+            value, published = self.value(subject, t, name), self.published(subject, t, name)
+            if value is not None and published is not None:
+                card.raw[name], card.published[name] = value, published
+        if subject.kind == "account":
+            return card
         for name, spec in (self.model.get("grades") or {}).items():
             row, column = (reached(s["ranges"], card.raw.get(s["score"])) for s in (spec["rows"], spec["columns"]))
             if row is not None and column is not None:
@@ -138,42 +166,9 @@ class Scorer:
                 card.bands[name] = band
         return card
 
-    def _combine(self, lead: Subject, t: int, name: str, card: Card) -> float:
-        combined = self.model.get("combined") or {}
-        if name in combined and name not in card.raw:
-            total = float(combined[name].get("base", 0))
-            for part, weight in combined[name]["weights"].items():
-                if part.startswith("account."):
-                    total += weight * (self.account_score(lead, t, part) or 0.0)
-                else:
-                    total += weight * self._combine(lead, t, part, card)
-            card.raw[name] = clamp(total, combined[name].get("clamp"))
-        return card.raw.get(name, 0.0)
-
-    def _publish(self, specs: dict[str, Any], card: Card) -> None:
-        for name, value in card.raw.items():
-            card.published[name] = rounded(value, (specs[name] or {}).get("precision", 0))
-
-    def _account_card(self, account: Subject, t: int) -> Card:
-        card = Card()
-        scores = self.account_model.get("scores") or {}
-        self._plain(account, t, scores, self.account_model.get("rules") or [], card)
-        members = self.world.members(account, t)
-        for name in card.raw:
-            spec = scores[name] or {}
-            total = card.raw[name]
-            if spec.get("rollup"):
-                total += self._rollup(spec["rollup"], members, t)
-                if spec.get("breadth"):
-                    total += self._breadth(spec, members, t)
-            card.raw[name] = clamp(total, spec.get("clamp"))
-        self._publish(scores, card)
-        return card
-
     def _rollup(self, spec: dict[str, Any], members: list[Subject], t: int) -> float:
-        values = [
-            self.card(lead, t).published[spec["score"]] for lead in members if spec["score"] in self.card(lead, t).raw
-        ]
+        found = [self.published(lead, t, spec["score"]) for lead in members]
+        values = [value for value in found if value is not None]
         if "per_member" in spec:
             values = [min(value, spec["per_member"]) for value in values]
         values.sort(reverse=True)
@@ -185,9 +180,11 @@ class Scorer:
         return float(sum(value * factor**i for i, value in enumerate(values)))
 
     def _breadth(self, spec: dict[str, Any], members: list[Subject], t: int) -> float:
-        breadth, score = spec["breadth"], spec["rollup"]["score"]
+        breadth, score = spec.get("breadth"), spec["rollup"]["score"]
+        if not breadth:
+            return 0.0
         least = breadth.get("min_score", float("-inf"))
-        scored = [(member, self.card(member, t).raw.get(score)) for member in members]
+        scored = [(member, self.value(member, t, score)) for member in members]
         warm = [member for member, value in scored if value is not None and round(value, 9) >= least]
         values = {folded(self.world.fact(member, breadth["fact"], t)) for member in warm} - {MISSING}
         steps = sorted((int(n), points) for n, points in breadth["points"].items())

@@ -86,6 +86,8 @@ def _smaller(example: Example) -> Iterator[Example]:
     for number, event in enumerate(events):
         for field in ("properties", "facts", "account_facts", "account_id", "anonymous_id", "email"):
             others = {"user_id", "email", "anonymous_id"} - {field}
+            if event.get("channel") == "crm" and field == "properties":
+                continue
             if field in event and (others & set(event) or field not in ("anonymous_id", "email", "account_id")):
                 changed_event = {name: value for name, value in event.items() if name != field}
                 yield model, [*events[:number], changed_event, *events[number + 1 :]], until
