@@ -17,12 +17,12 @@ def explain(live: Live) -> dict[str, Any]:
     """The explanation of all scores of a subject at its clock, as JSON values."""
     plan, card = live.plan, live.card
     told: dict[str, Any] = {}
-    extras, _ = live.extras.over(card.unit, card.unit)
+    extras = None if live.extras is None else live.extras.over(card.unit, card.unit)[0]
     for index, score in enumerate(plan.scores):
-        if card.moment.low[index] is not None:
-            told[score.name] = _score(live, score, extras[index])
+        if card.scores[index] is not None:
+            told[score.name] = _score(live, score, 0.0 if extras is None else extras[index])
     for combined in plan.combined:
-        value = card.moment.low[plan.position[combined.name]]
+        value = card.scores[plan.position[combined.name]]
         if value is not None:
             told[combined.name] = _combined(live, combined, value)
     return told
@@ -34,13 +34,13 @@ def _score(live: Live, score: ScorePlan, extra: float) -> dict[str, Any]:
     for index in score.rules:
         total += contributions[index]
     groups = []
-    for low, high, members, name in score.groups:
+    for group in score.groups:
         added = 0.0
-        for index in members:
+        for index in group.rules:
             added += contributions[index]
-        kept = clamp(added, low, high)
+        kept = clamp(added, group.low, group.high)
         total += kept
-        groups.append({"group": name, "sum": added, "value": kept, "taken": kept - added})
+        groups.append({"group": group.name, "sum": added, "value": kept, "taken": kept - added})
     value = clamp(total, score.low, score.high)
     rules = [index for index, rule in enumerate(live.plan.rules) if rule.score == score.name]
     told = {
@@ -78,7 +78,7 @@ def _combined(live: Live, combined: CombinedPlan, value: float) -> dict[str, Any
     parts = []
     total = 0.0
     for position, name, weight in combined.parts:
-        part = live.card.moment.low[position] if position >= 0 else live.view.get(name)
+        part = live.card.scores[position] if position >= 0 else live.view.get(name)
         points = weight * part if isinstance(part, (int, float)) else 0.0
         total += points
         parts.append({"score": name, "weight": weight, "value": part, "points": points})

@@ -56,7 +56,7 @@ def _next_move(live: Live, outlook: Outlook, ladder: CompiledLadder, state: Ladd
     end = max(clock, live.subject.clock) + plan.horizon * plan.resolution
     while True:
         expiry = ladders.ladder_expiry(ladder, state, clock)
-        stop = end if expiry is None else expiry - 1
+        stop = end if expiry == ladders.FOREVER else expiry - 1
         at = clock
         found = first_unit_far(
             clock // plan.resolution,
@@ -65,7 +65,7 @@ def _next_move(live: Live, outlook: Outlook, ladder: CompiledLadder, state: Ladd
         )
         if found is not None:
             return found * plan.resolution
-        if expiry is None:
+        if expiry == ladders.FOREVER:
             return None
         if ladders.ladder_may_move(ladder, state, outlook.at(expiry // plan.resolution).moment, expiry):
             return expiry

@@ -25,7 +25,7 @@ from stream_app.engine.model.types import (
     Stage,
     Test,
 )
-from stream_app.engine.moment import Moment, Scores
+from stream_app.engine.moment import Moment, Scores, passes, reaches
 
 NO: Final = 0
 MAYBE: Final = 1
@@ -108,16 +108,18 @@ class ScoreClause(Clause):
     def __init__(self, position: int, test: Test) -> None:
         self.position = position
         self.check: Check = compile_test(test)
-        self.bounds: list[tuple[str, float]] | None = _numeric(test)
+        self.bounds: list[tuple[int, float]] | None = _numeric(test)
 
     def over(self, moment: Moment) -> int:
-        low, high = moment.low9[self.position], moment.high9[self.position]
-        if low is None or high is None or low == high:
-            return YES if self.check(low) else NO
-        if self.bounds is None:
-            return MAYBE
+        low, high = moment.low[self.position], moment.high[self.position]
+        if low is None or high is None:
+            return YES if self.check(None) else NO
+        bounds = self.bounds
+        if bounds is None:
+            least, most = round(low, 9), round(high, 9)
+            return MAYBE if least != most else (YES if self.check(least) else NO)
         answer = YES
-        for operator, bound in self.bounds:
+        for operator, bound in bounds:
             answer = min(answer, _compare(operator, low, high, bound))
         return answer
 
@@ -130,8 +132,8 @@ class CellClause(Clause):
         self.check = compile_test(test)
 
     def over(self, moment: Moment) -> int:
-        name = self.cell.at(moment.low9)
-        if moment.low9 is not moment.high9 and self.cell.at(moment.high9) != name:
+        name = self.cell.at(moment.low)
+        if moment.low is not moment.high and self.cell.at(moment.high) != name:
             return MAYBE
         return YES if self.check(name) else NO
 
@@ -141,14 +143,14 @@ class Axis:
 
     def __init__(self, position: int, ranges: Ranges) -> None:
         self.position = position
-        self.bounds = ranges.bounds
+        self.bounds: tuple[tuple[str, float], ...] = ranges.bounds
 
     def at(self, scores: Scores) -> str | None:
         """The first name, highest bound first, that the score reaches."""
         score = scores[self.position]
         if score is not None:
             for name, bound in self.bounds:
-                if score >= bound:
+                if reaches(score, bound):
                     return name
         return None
 
@@ -261,9 +263,16 @@ class LadderCompiler:
                 return SignalClause(self.signal(on), units, self.resolution)
 
 
-def _numeric(test: Test) -> list[tuple[str, float]] | None:
+_GE: Final = 0
+_GT: Final = 1
+_LE: Final = 2
+_LT: Final = 3
+_OPERATORS: Final = {"ge": _GE, "gt": _GT, "le": _LE, "lt": _LT}
+
+
+def _numeric(test: Test) -> list[tuple[int, float]] | None:
     """The test as bounds on a number, None if it is of another kind."""
-    bounds: list[tuple[str, float]] = []
+    bounds: list[tuple[int, float]] = []
     for operator, operand in test.checks:
         if operator == "between" and isinstance(operand, tuple):
             low, high = operand
@@ -271,17 +280,17 @@ def _numeric(test: Test) -> list[tuple[str, float]] | None:
         else:
             pairs = [(operator, operand)]
         for name, bound in pairs:
-            if name not in ("lt", "le", "gt", "ge") or isinstance(bound, bool) or not isinstance(bound, (int, float)):
+            if name not in _OPERATORS or isinstance(bound, bool) or not isinstance(bound, (int, float)):
                 return None
-            bounds.append((name, float(bound)))
+            bounds.append((_OPERATORS[name], float(bound)))
     return bounds
 
 
-def _compare(operator: str, low: float, high: float, bound: float) -> int:
-    if operator == "ge":
-        return YES if low >= bound else (MAYBE if high >= bound else NO)
-    if operator == "gt":
-        return YES if low > bound else (MAYBE if high > bound else NO)
-    if operator == "le":
-        return YES if high <= bound else (MAYBE if low <= bound else NO)
-    return YES if high < bound else (MAYBE if low < bound else NO)
+def _compare(operator: int, low: float, high: float, bound: float) -> int:
+    if operator == _GE:
+        return YES if reaches(low, bound) else (MAYBE if reaches(high, bound) else NO)
+    if operator == _GT:
+        return YES if passes(low, bound) else (MAYBE if passes(high, bound) else NO)
+    if operator == _LE:
+        return YES if not passes(high, bound) else (MAYBE if not passes(low, bound) else NO)
+    return YES if not reaches(high, bound) else (MAYBE if not reaches(low, bound) else NO)

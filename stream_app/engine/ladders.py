@@ -7,12 +7,15 @@ nothing moves, at most as often as there are stages. A `stage_set` from the CRM 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from stream_app.engine.ladder_conditions import MAYBE, NO, YES, CompiledLadder, CompiledStage
 from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
 from stream_app.engine.scoring import Card
 from stream_app.engine.state import NEVER, LadderState, Subject
+
+FOREVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +87,23 @@ def obey(
     return [_move(ladder, state, target, subject.clock, cause, before, card)]
 
 
-def next_expiry(plan: Plan, subject: Subject) -> int | None:
-    """The first time after the clock at which a dwell or a cooldown ends, None if there is none."""
-    first: int | None = None
+def next_expiry(plan: Plan, subject: Subject) -> int:
+    """The first time after the clock at which a dwell or a cooldown ends, `FOREVER` if there is none."""
+    first = FOREVER
     for ladder in plan.ladders:
-        end = ladder_expiry(ladder, subject.ladders[ladder.name], subject.clock)
-        if end is not None and (first is None or end < first):
-            first = end
+        first = min(first, ladder_expiry(ladder, subject.ladders[ladder.name], subject.clock))
     return first
 
 
-def ladder_expiry(ladder: CompiledLadder, state: LadderState, clock: int) -> int | None:
-    """As `next_expiry`, for one ladder."""
+def ladder_expiry(ladder: CompiledLadder, state: LadderState, clock: int) -> int:
+    """As `next_expiry`, for one ladder and any time `clock`."""
     end = state.entered + ladder.by_name[state.stage].min_dwell
-    first = end if end > clock else None
+    first = end if end > clock else FOREVER
     for name, left in state.left.items():
         stage = ladder.by_name.get(name)
         if stage is not None and stage.cooldown:
             end = left + stage.cooldown
-            if end > clock and (first is None or end < first):
+            if clock < end < first:
                 first = end
     return first
 

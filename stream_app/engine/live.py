@@ -1,18 +1,19 @@
 """One subject in motion: its state, its facts as conditions see them, and its card at the clock (scoring.md section 6).
 
 `advance` carries it to a later time through every boundary at which a stage moves, `observe` adds an activity to what
-is counted, `evaluate` lets the ladders move. The card is always that of the clock's unit once `refresh` has run.
+is counted, `evaluate` lets the ladders move. Only what an event or a new unit can change is computed again: an event
+makes the rules that read its trackers stale, a new unit the timed ones, and from one unit to the next the ladders are
+first held against what the scores stay within, so that quiet boundaries cost nothing.
 """
 
 from typing import Any
 
 from stream_app.engine import ladders
 from stream_app.engine.activity import Activity
-from stream_app.engine.ladders import Cause, Move
+from stream_app.engine.ladders import FOREVER, Cause, Move
 from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
-from stream_app.engine.rules.base import FactRuleBase
-from stream_app.engine.scoring import Card, Extras, NoExtras, Outlook, contributions_at, scores_of
+from stream_app.engine.scoring import Card, Extras, Outlook, contributions_at, scores_of
 from stream_app.engine.search import first_unit
 from stream_app.engine.state import NEVER, Subject
 
@@ -24,42 +25,48 @@ class Live:
         self.plan = plan
         self.subject = subject
         self.view = view
-        self.extras: Extras = extras if extras is not None else NoExtras(len(plan.scores))
+        self.extras = extras
         self.moves: list[Move] = []
         self._card: Card | None = None
-        self._stale: set[int] | None = None  # rules whose contribution must be computed again; None: all
+        self._stale: list[int] = []  # rules whose contribution must be computed again
         self._facts_stale = False
+        # What has changed since the last evaluation, besides scores: an activity was counted, facts are others.
+        self._counted = False
+        self._facts_new = True
+        self._evaluated: Scores = []  # the scores of the last evaluation
+        self._expiry = NEVER  # when a dwell or a cooldown ends next; NEVER: not known
 
     @property
     def card(self) -> Card:
         """The card at the clock."""
-        card = self._card
         unit = max(self.subject.clock, 0) // self.plan.resolution
-        if card is None or card.unit != unit or self._stale is None or self._stale or self._facts_stale:
-            card = self._card = self._compute(unit)
+        card = self._card
+        if card is None:
+            card = self._card = self._made(unit, contributions_at(self.plan, self.subject, self.view, unit))
+            self._stale, self._facts_stale = [], False
+        elif card.unit != unit or self._stale or self._facts_stale:
+            card = self._card = self._made(unit, self._contributions(card, unit))
         return card
 
-    def _compute(self, unit: int) -> Card:
+    def _contributions(self, card: Card, unit: int) -> list[float]:
+        """Those of `card`, with what is stale computed again."""
         plan, subject, view = self.plan, self.subject, self.view
-        card = self._card
-        if card is None or self._stale is None:
-            contributions = contributions_at(plan, subject, view, unit)
-        else:
-            contributions = list(card.contributions)
-            again = self._stale if card.unit == unit else self._stale.union(plan.timed_rules)
-            for index in again:
-                rule = plan.rules[index]
-                if not isinstance(rule, FactRuleBase):
-                    contributions[index] = rule.value(subject, unit)
-            if self._facts_stale:
-                for index in plan.fact_rules:
-                    rule = plan.rules[index]
-                    assert isinstance(rule, FactRuleBase)
-                    contributions[index] = rule.fact_value(view)
-        self._stale, self._facts_stale = set(), False
-        extras, _ = self.extras.over(unit, unit)
-        scores = scores_of(plan, contributions, view, extras)
-        return Card(Moment(subject, view, unit, unit, scores, scores), contributions)
+        contributions = list(card.contributions)
+        for index in self._stale:
+            contributions[index] = plan.rules[index].value(subject, unit)
+        if card.unit != unit:
+            for index in plan.timed_rules:
+                contributions[index] = plan.rules[index].value(subject, unit)
+        if self._facts_stale:
+            for index in plan.fact_rules:
+                contributions[index] = plan.rules[index].fact_value(view)
+        self._stale, self._facts_stale = [], False
+        return contributions
+
+    def _made(self, unit: int, contributions: list[float]) -> Card:
+        extras = None if self.extras is None else self.extras.over(unit, unit)[0]
+        scores = scores_of(self.plan, contributions, self.view, extras)
+        return Card(unit, contributions, Moment(self.subject, self.view, unit, unit, scores, scores))
 
     def outlook(self) -> Outlook:
         """What comes next if nothing else happens."""
@@ -67,20 +74,21 @@ class Live:
 
     def forget(self) -> None:
         """Compute everything again at the next look: after a merge, or when members have changed."""
-        self._stale = None
+        self._card = None
+        self._expiry = NEVER
 
     def facts_changed(self, view: dict[str, Any]) -> None:
         """See other facts from now on."""
         self.view = view
-        self._facts_stale = True
+        self._facts_stale = self._facts_new = True
 
     def observe(self, activity: Activity) -> None:
         """Count an activity. Takes effect at the next look at `card`."""
         plan, subject = self.plan, self.subject
         if subject.first == NEVER or activity.time < subject.first:
             subject.first = activity.time
-            self._stale = None  # inactivity may count from the first activity
-        data = subject.data
+            self._card = None  # inactivity may count from the first activity
+        data, stale = subject.data, self._stale
         for probe in plan.matching(activity.channel, activity.type):
             if probe.where is not None and not probe.where(activity.properties):
                 continue
@@ -89,14 +97,29 @@ class Live:
                 held = data[position]
                 if held is None:
                     held = data[position] = tracker.new()
-                if tracker.observe(held, activity) and self._stale is not None:
-                    self._stale.update(plan.rules_of[position])
+                if tracker.observe(held, activity):
+                    self._counted = True
+                    for rule in plan.rules_of[position]:
+                        if rule not in stale:
+                            stale.append(rule)
 
     def evaluate(self, cause: Cause, before: Scores) -> None:
-        """Let every ladder move at the clock."""
-        subject = self.subject
-        subject.settled = True
-        self.moves += ladders.evaluate(self.plan, subject, self.card, subject.clock, cause, before)
+        """Let every ladder move at the clock. `before` are the scores that transitions name as those before."""
+        subject, card = self.subject, self.card
+        if subject.settled and not self._counted and not self._facts_new and card.scores == self._evaluated:
+            return  # the same as the last time, when nothing moved any more
+        subject.settled, self._counted, self._facts_new = True, False, False
+        moves = ladders.evaluate(self.plan, subject, card, subject.clock, cause, before)
+        if moves:
+            self.moves += moves
+            self._expiry = NEVER
+        self._evaluated = card.scores
+
+    def obeyed(self, moves: list[Move]) -> None:
+        """Note what a `stage_set` moved. It stands until the next boundary or event."""
+        self.moves += moves
+        self._expiry = NEVER
+        self.subject.settled = False
 
     def next_look(self) -> int | None:
         """The next unit boundary, or end of a dwell or cooldown, if anything can change by itself; else None.
@@ -104,12 +127,16 @@ class Live:
         A cheap bound of what `forecast.next_change` finds.
         """
         plan, subject = self.plan, self.subject
-        expiry = ladders.next_expiry(plan, subject)
+        expiry = self._next_expiry()
         unit = subject.clock // plan.resolution
         if unit - subject.latest // plan.resolution > plan.horizon and subject.settled:
-            return expiry
-        boundary = (unit + 1) * plan.resolution
-        return boundary if expiry is None else min(boundary, expiry)
+            return expiry if expiry < FOREVER else None
+        return min((unit + 1) * plan.resolution, expiry)
+
+    def _next_expiry(self) -> int:
+        if self._expiry == NEVER or self._expiry <= self.subject.clock:
+            self._expiry = ladders.next_expiry(self.plan, self.subject)
+        return self._expiry
 
     def advance(self, to: int) -> None:
         """Bring the clock to `to`, evaluating (cause `decay`) at each boundary and expiry at which a stage moves."""
@@ -121,14 +148,14 @@ class Live:
             ladders.start(plan, subject, to)
             return
         while True:
-            expiry = ladders.next_expiry(plan, subject)
-            stop = to if expiry is None or expiry > to else expiry - 1
+            expiry = self._next_expiry()
+            stop = to if expiry > to else expiry - 1
             if self._next_boundary(stop):
                 continue
-            if expiry is None or expiry > to:
+            if expiry > to:
                 subject.clock = to
                 return
-            self._pass(expiry)
+            self._pass(expiry, self.outlook())
 
     def _next_boundary(self, stop: int) -> bool:
         """Go to the first unit boundary up to `stop` at which a stage moves, and move; False if there is none."""
@@ -138,19 +165,25 @@ class Live:
         if last <= now:
             return False
         outlook = self.outlook()
+        # The card at `last` is needed whatever comes, and mostly the span up to it shows that nothing moves.
+        ahead = outlook.at(last)
+        if not ladders.may_move(plan, subject, outlook.over(now, last), clock):
+            self._card = ahead
+            return False
         found = first_unit(
             now, last, lambda first, end: ladders.may_move(plan, subject, outlook.over(first, end), clock)
         )
         if found is None:
+            self._card = ahead
             return False
         self._pass(found * plan.resolution, outlook)
         return True
 
-    def _pass(self, at: int, outlook: Outlook | None = None) -> None:
+    def _pass(self, at: int, outlook: Outlook) -> None:
         """Evaluate at a boundary or expiry, with the scores just before it as those before."""
         plan, subject = self.plan, self.subject
-        outlook = outlook if outlook is not None else self.outlook()
-        before = outlook.at(max((at - 1) // plan.resolution, subject.clock // plan.resolution)).moment.low
+        before = outlook.at(max((at - 1) // plan.resolution, subject.clock // plan.resolution)).scores
         self._card = outlook.at(at // plan.resolution)
         subject.clock = at
+        subject.settled = False
         self.evaluate(Cause("decay"), before)

@@ -6,7 +6,6 @@ list by rule, scores a list by score (the model's scores first, then the combine
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from stream_app.engine.calendar import Calendar
 from stream_app.engine.conditions import Matcher, compile_condition, compile_where, selector_keys
@@ -14,6 +13,7 @@ from stream_app.engine.decay import DecayTable
 from stream_app.engine.ladder_conditions import CompiledLadder, LadderCompiler
 from stream_app.engine.model.types import (
     ActivityRule,
+    Combined,
     CompleteRule,
     DistinctRule,
     FactRule,
@@ -25,10 +25,11 @@ from stream_app.engine.model.types import (
     QuantityRule,
     RatioRule,
     Rule,
+    Score,
     Scorecard,
     Selector,
 )
-from stream_app.engine.rules.base import CompiledRule, FactRuleBase
+from stream_app.engine.rules.base import CompiledRule
 from stream_app.engine.rules.facts import HoldsRule, PerUnitOfFact
 from stream_app.engine.rules.silence import SilenceRule
 from stream_app.engine.rules.sums import SumRule
@@ -44,30 +45,44 @@ from stream_app.engine.trackers import (
 )
 
 
-@dataclass(frozen=True)
+class GroupPlan:
+    """The positions of a group's rules in one score, and the group's clamp."""
+
+    def __init__(self, name: str, low: float | None, high: float | None, rules: list[int]) -> None:
+        self.name = name
+        self.low = low
+        self.high = high
+        self.rules = rules
+
+
 class ScorePlan:
-    """One score that rules feed: the positions of its ungrouped rules and of its groups' rules with their clamps."""
+    """One score that rules feed: the positions of its ungrouped rules, and its groups."""
 
-    name: str
-    base: float
-    low: float | None
-    high: float | None
-    precision: int
-    rules: tuple[int, ...]
-    groups: tuple[tuple[float | None, float | None, tuple[int, ...], str], ...]
-    applies_to: Matcher | None
+    def __init__(self, score: Score, rules: list[int], groups: list[GroupPlan]) -> None:
+        self.name = score.name
+        self.base = float(score.base)
+        self.low = score.low
+        self.high = score.high
+        self.precision = score.precision
+        self.rules = rules
+        self.groups = groups
+        self.applies_to: Matcher | None = None if score.applies_to is None else compile_condition(score.applies_to)
 
 
-@dataclass(frozen=True)
 class CombinedPlan:
-    """One combined score: `(position or -1, name in the view, weight)` of its parts."""
+    """One combined score: of each part the position (-1 for an account's score), its name in the view, the weight."""
 
-    name: str
-    parts: tuple[tuple[int, str, float], ...]
-    low: float | None
-    high: float | None
-    precision: int
-    applies_to: Matcher | None
+    def __init__(self, combined: Combined, position: dict[str, int]) -> None:
+        self.name = combined.name
+        self.parts: list[tuple[int, str, float]] = [
+            (position.get(name, -1), name, float(weight)) for name, weight in combined.weights
+        ]
+        self.low = combined.low
+        self.high = combined.high
+        self.precision = combined.precision
+        self.applies_to: Matcher | None = (
+            None if combined.applies_to is None else compile_condition(combined.applies_to)
+        )
 
 
 class Probe:
@@ -95,7 +110,7 @@ class Plan:
         self._matching: dict[tuple[str | None, str | None], list[Probe]] = {}
         builder = _Builder(model, self)
         self.rules: list[CompiledRule] = [builder.rule(index, rule) for index, rule in enumerate(card.rules)]
-        self.fact_rules: list[int] = [i for i, rule in enumerate(self.rules) if isinstance(rule, FactRuleBase)]
+        self.fact_rules: list[int] = [i for i, rule in enumerate(self.rules) if rule.on_facts]
         self.timed_rules: list[int] = [i for i, rule in enumerate(self.rules) if rule.timed]
         self.scores: list[ScorePlan] = _plan_scores(card)
         names = [score.name for score in card.scores] + [combined.name for combined in card.combined]
@@ -104,7 +119,7 @@ class Plan:
         self.precisions: list[int] = [s.precision for s in card.scores] + [
             combined.precision for combined in card.combined
         ]
-        self.combined: list[CombinedPlan] = _plan_combined(card, self.position)
+        self.combined: list[CombinedPlan] = [CombinedPlan(combined, self.position) for combined in card.combined]
         # Whether a combined score can grow as one of its parts falls.
         self.mixed: bool = any(weight < 0 for combined in self.combined for _, _, weight in combined.parts)
         self.uses_account_scores: bool = names_account_scores(model)
@@ -278,29 +293,11 @@ def _plan_scores(card: Scorecard) -> list[ScorePlan]:
         own = [index for index, rule in enumerate(card.rules) if rule.score == score.name]
         groups = []
         for group in card.groups:
-            members = tuple(index for index in own if card.rules[index].group == group.name)
+            members = [index for index in own if card.rules[index].group == group.name]
             if members:
-                groups.append((group.low, group.high, members, group.name))
-        loose = tuple(index for index in own if card.rules[index].group is None)
-        applies = compile_condition(score.applies_to) if score.applies_to is not None else None
-        plans.append(
-            ScorePlan(score.name, score.base, score.low, score.high, score.precision, loose, tuple(groups), applies)
-        )
+                groups.append(GroupPlan(group.name, group.low, group.high, members))
+        plans.append(ScorePlan(score, [index for index in own if card.rules[index].group is None], groups))
     return plans
-
-
-def _plan_combined(card: Scorecard, position: dict[str, int]) -> list[CombinedPlan]:
-    return [
-        CombinedPlan(
-            combined.name,
-            tuple((position.get(name, -1), name, weight) for name, weight in combined.weights),
-            combined.low,
-            combined.high,
-            combined.precision,
-            compile_condition(combined.applies_to) if combined.applies_to is not None else None,
-        )
-        for combined in card.combined
-    ]
 
 
 def names_account_scores(model: Model) -> bool:

@@ -4,7 +4,7 @@ import math
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from stream_app.engine.moment import Moment, Scores, nine
+from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
 
 _NEAR_HALF = 1e-6
@@ -33,8 +33,7 @@ def rounded_scores(plan: Plan, scores: Scores) -> list[float | None]:
 
 def cells(plan: Plan, scores: Scores) -> tuple[list[str | None], list[str | None]]:
     """The grades and the bands that scores fall into."""
-    compared = nine(scores)
-    return [grade.at(compared) for grade in plan.grades], [band.at(compared) for band in plan.bands]
+    return [grade.at(scores) for grade in plan.grades], [band.at(scores) for band in plan.bands]
 
 
 def may_differ(plan: Plan, now: Moment, later: Moment) -> bool:

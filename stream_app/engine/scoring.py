@@ -1,67 +1,58 @@
 """From contributions to scores: groups, clamps, combined scores (scoring.md section 4).
 
-`Card` is what a subject scores at one unit. `Outlook` looks ahead: at any later unit, or over a span of them, if
+`Card` is what a subject scores at one unit. `Outlook` looks ahead: at any other unit, or over a span of them, if
 nothing else happens; each unit's contributions are computed once.
 """
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
-from stream_app.engine.rules.base import FactRuleBase
 from stream_app.engine.state import Subject
+
+Points = tuple[list[float], list[float]]
 
 
 class Extras(Protocol):
-    """What a score gets besides its rules: an account's roll-up of its members."""
+    """What scores get besides their rules: an account's roll-up of its members."""
 
-    def over(self, first: int, last: int) -> tuple[list[float], list[float]]:
+    def over(self, first: int, last: int) -> Points:
         """The least and the greatest, by score of the plan, over the units `first` to `last`."""
         ...
-
-
-class NoExtras:
-    """A lead has none."""
-
-    def __init__(self, scores: int) -> None:
-        self.zero = [0.0] * scores
-
-    def over(self, first: int, last: int) -> tuple[list[float], list[float]]:
-        return self.zero, self.zero
 
 
 class Card:
     """A subject's contributions (by rule) and scores at `unit`."""
 
-    def __init__(self, moment: Moment, contributions: list[float]) -> None:
-        self.unit = moment.last
-        self.moment = moment
+    def __init__(self, unit: int, contributions: list[float], moment: Moment) -> None:
+        self.unit = unit
         self.contributions = contributions
+        self.moment = moment
+        self.scores: Scores = moment.low
 
 
-def contributions_at(plan: Plan, subject: Subject, view: Mapping[str, Any], unit: int) -> list[float]:
+def contributions_at(plan: Plan, subject: Subject, view: dict[str, Any], unit: int) -> list[float]:
     """Every rule's contribution at `unit`."""
-    return [
-        rule.fact_value(view) if isinstance(rule, FactRuleBase) else rule.value(subject, unit) for rule in plan.rules
-    ]
+    return [rule.fact_value(view) if rule.on_facts else rule.value(subject, unit) for rule in plan.rules]
 
 
-def scores_of(plan: Plan, contributions: list[float], view: Mapping[str, Any], extras: list[float]) -> Scores:
+def scores_of(plan: Plan, contributions: list[float], view: dict[str, Any], extras: list[float] | None) -> Scores:
     """All scores, by the plan's positions, from the contributions by rule; None where a score does not apply."""
     scores: Scores = []
     for index, score in enumerate(plan.scores):
         if score.applies_to is not None and not score.applies_to(view):
             scores.append(None)
             continue
-        total = score.base + extras[index]
+        total = score.base
+        if extras is not None:
+            total += extras[index]
         for rule in score.rules:
             total += contributions[rule]
-        for low, high, rules, _ in score.groups:
+        for group in score.groups:
             part = 0.0
-            for rule in rules:
+            for rule in group.rules:
                 part += contributions[rule]
-            total += clamp(part, low, high)
+            total += clamp(part, group.low, group.high)
         scores.append(clamp(total, score.low, score.high))
     for combined in plan.combined:
         if combined.applies_to is not None and not combined.applies_to(view):
@@ -77,12 +68,18 @@ def scores_of(plan: Plan, contributions: list[float], view: Mapping[str, Any], e
 
 
 def span_scores(
-    plan: Plan, lows: list[float], highs: list[float], view: Mapping[str, Any], extras: tuple[list[float], list[float]]
+    plan: Plan, lows: list[float], highs: list[float], view: dict[str, Any], extras: Points | None
 ) -> tuple[Scores, Scores]:
     """The least and greatest of all scores while each contribution stays within its bounds."""
-    low, high = scores_of(plan, lows, view, extras[0]), scores_of(plan, highs, view, extras[1])
-    if not plan.mixed:
-        return low, high
+    low = scores_of(plan, lows, view, None if extras is None else extras[0])
+    high = scores_of(plan, highs, view, None if extras is None else extras[1])
+    if plan.mixed:
+        _recombine(plan, low, high, view)
+    return low, high
+
+
+def _recombine(plan: Plan, low: Scores, high: Scores, view: dict[str, Any]) -> None:
+    """Where a weight is negative, a combined score is least when that part is greatest."""
     for index, combined in enumerate(plan.combined, start=len(plan.scores)):
         if low[index] is None:
             continue
@@ -93,8 +90,8 @@ def span_scores(
             if small is not None and great is not None:
                 least += weight * (small if weight >= 0 else great)
                 most += weight * (great if weight >= 0 else small)
-        low[index], high[index] = (clamp(value, combined.low, combined.high) for value in (least, most))
-    return low, high
+        low[index] = clamp(least, combined.low, combined.high)
+        high[index] = clamp(most, combined.low, combined.high)
 
 
 def clamp(value: float, low: float | None, high: float | None) -> float:
@@ -111,14 +108,13 @@ def _number(value: object) -> float | None:
 
 
 class Outlook:
-    """A subject's scores at its unit and later, if nothing else happens."""
+    """A subject's scores at any unit since its latest activity if nothing else happens; `card` is one of them."""
 
-    def __init__(self, plan: Plan, subject: Subject, view: dict[str, Any], card: Card, extras: Extras) -> None:
+    def __init__(self, plan: Plan, subject: Subject, view: dict[str, Any], card: Card, extras: Extras | None) -> None:
         self.plan = plan
         self.subject = subject
         self.view = view
         self.extras = extras
-        self.timed = [index for index in plan.timed_rules if not isinstance(plan.rules[index], FactRuleBase)]
         self.known: dict[int, list[float]] = {card.unit: card.contributions}
         self.base = card.contributions
 
@@ -128,7 +124,7 @@ class Outlook:
         if found is None:
             found = list(self.base)
             rules, subject = self.plan.rules, self.subject
-            for index in self.timed:
+            for index in self.plan.timed_rules:
                 found[index] = rules[index].value(subject, unit)
             self.known[unit] = found
         return found
@@ -136,17 +132,27 @@ class Outlook:
     def at(self, unit: int) -> Card:
         """The card at `unit`."""
         contributions = self.contributions(unit)
-        extras, _ = self.extras.over(unit, unit)
+        extras = None if self.extras is None else self.extras.over(unit, unit)[0]
         scores = scores_of(self.plan, contributions, self.view, extras)
-        return Card(Moment(self.subject, self.view, unit, unit, scores, scores), contributions)
+        return Card(unit, contributions, Moment(self.subject, self.view, unit, unit, scores, scores))
 
     def over(self, first: int, last: int) -> Moment:
         """What the scores stay within over the units `first` to `last`."""
         if first == last:
             return self.at(first).moment
-        lows, highs = list(self.base), list(self.base)
-        rules, subject = self.plan.rules, self.subject
-        for index in self.timed:
-            lows[index], highs[index] = rules[index].bounds(subject, first, last)
-        low, high = span_scores(self.plan, lows, highs, self.view, self.extras.over(first, last))
+        plan, subject = self.plan, self.subject
+        start, end = self.contributions(first), self.contributions(last)
+        lows, highs = list(start), list(start)
+        for index in plan.timed_rules:
+            rule = plan.rules[index]
+            early, late = start[index], end[index]
+            if rule.steady(subject, first, last):
+                if late < early:
+                    lows[index] = late
+                else:
+                    highs[index] = late
+            else:
+                lows[index], highs[index] = rule.bounds(subject, first, last)
+        extras = None if self.extras is None else self.extras.over(first, last)
+        low, high = span_scores(plan, lows, highs, self.view, extras)
         return Moment(subject, self.view, first, last, low, high)

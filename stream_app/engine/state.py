@@ -57,7 +57,9 @@ class Subject:
         self.settled = True  # False after a `stage_set`, which stands until the next boundary or event
         self.revision = 0
         self.published: list[Any] | None = None  # what the last score record said, to see whether it changed
-        self.account: tuple[str, dict[str, Any]] | None = None  # in a worker: what a lead sees of its account, by its id
+        self.account: tuple[str, dict[str, Any]] | None = (
+            None  # in a worker: what a lead sees of its account, by its id
+        )
 
     def fact(self, name: str) -> Value | None:
         """The latest value of a fact, None if it has none."""

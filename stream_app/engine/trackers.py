@@ -25,7 +25,7 @@ class Data:
         self.last: int = -1
 
 
-class Series(Data):
+class Buckets(Data):
     """Amounts by unit, units ascending."""
 
     def __init__(self) -> None:
@@ -34,8 +34,12 @@ class Series(Data):
         self.amounts: list[float] = []
 
 
-class Earliest(Data):
-    """The activities that a limit lets count, by (time, event id), each with its unit and amount.
+class Series(Buckets):
+    """One amount a unit."""
+
+
+class Earliest(Buckets):
+    """The activities that a limit lets count, in the order of (time, event id), each with its unit and amount.
 
     `skipped` is how many it has left out.
     """
@@ -44,8 +48,6 @@ class Earliest(Data):
         super().__init__()
         self.skipped = 0
         self.order: list[tuple[int, str]] = []
-        self.units: list[int] = []
-        self.amounts: list[float] = []
 
 
 class Latest(Data):

@@ -39,7 +39,7 @@ def _holds_until(live: Live, moves: list[Move], index: int) -> str | None:
 def _transition(live: Live, move: Move, kind: str, account_id: str | None, restated: bool) -> dict[str, Any]:
     plan, subject = live.plan, live.subject
     stage = next(ladder for ladder in plan.ladders if ladder.name == move.ladder).by_name[move.target].stage
-    after = move.after.moment.low
+    after = move.after.scores
     grades, bands = cells(plan, after)
     cause: dict[str, Any] = {"kind": move.cause.kind}
     if move.cause.event_id is not None:
@@ -72,7 +72,7 @@ def _transition(live: Live, move: Move, kind: str, account_id: str | None, resta
 def score_record(live: Live, kind: str, account_id: str | None, revision: int) -> dict[str, Any]:
     """A lead's or an account's score record at its clock."""
     plan, subject, card = live.plan, live.subject, live.card
-    scores = card.moment.low
+    scores = card.scores
     grades, bands = cells(plan, scores)
     head: dict[str, Any] = {"lead": subject.key} if kind == "lead" else {"subject": "account"}
     owner = subject.mark("owner")

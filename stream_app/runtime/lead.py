@@ -51,7 +51,7 @@ class Lead(Live):
 
     def before(self, new: bool) -> Scores:
         """The scores before an event: those at the clock, or for a new lead those of an empty one."""
-        return empty_scores(self.plan, self.subject.clock) if new else self.card.moment.low
+        return empty_scores(self.plan, self.subject.clock) if new else self.card.scores
 
     def merge(self, others: list[Subject], new: bool, cause: Cause) -> None:
         """Take the union with other leads, then let the ladders move. A new lead takes over the first one's stages."""
@@ -85,8 +85,7 @@ class Lead(Live):
         if activity.channel == "crm" and activity.type == "stage_set":
             moves = self._obey(activity, cause, before)
             if moves is not None:
-                self.moves += moves
-                self.subject.settled = False
+                self.obeyed(moves)
                 return
         self.evaluate(cause, before)
 

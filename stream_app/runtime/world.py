@@ -173,7 +173,7 @@ class World:
         return {**named_facts, **self._account_scores(account)} if self.plan.uses_account_scores else named_facts
 
     def _account_scores(self, account: Account) -> dict[str, object]:
-        scores = named(self.account_plan, rounded_scores(self.account_plan, account.card.moment.low))
+        scores = named(self.account_plan, rounded_scores(self.account_plan, account.card.scores))
         told: dict[str, object] = {f"account.{name}": value for name, value in scores.items()}
         if len(scores) == 1:
             told["account.score"] = next(iter(scores.values()))
@@ -223,7 +223,7 @@ class World:
             account.forget()
             account.advance(time)
             self._gather(account, "account")
-        return account, account.card.moment.low
+        return account, account.card.scores
 
     def _accounts_before(self, lead: Lead, merged: list[Lead], activity: Activity) -> list[tuple[Account, Scores]]:
         """The accounts that take part in a lead's event, advanced to it, with their scores before it."""
@@ -262,7 +262,7 @@ class World:
         for lead in members:
             lead.advance(activity.time)
             self._gather(lead, "lead")
-        before = [lead.card.moment.low for lead in members]
+        before = [lead.card.scores for lead in members]
         account.put_facts(activity)
         for lead, scores in zip(members, before, strict=True):
             lead.look()

@@ -103,7 +103,7 @@ class AccountProcessor:
         if refused is not None:
             raise refusal_of(refused, activity)
         account.advance(activity.time)
-        before = account.card.moment.low
+        before = account.card.scores
         told = account.put_facts(activity)
         if not of_lead:
             account.add(activity)
@@ -118,7 +118,7 @@ class AccountProcessor:
         name = member.account_id
         account, contributions = self._shelf.get(name), self._contributions(name)
         account.advance(member.at)
-        before = account.card.moment.low
+        before = account.card.scores
         joined = member.lead not in contributions.members
         entry = b"m" + _encode_entry((name, member.lead))
         if member.shares is None:
@@ -148,7 +148,7 @@ class AccountProcessor:
         """What members see: the facts, and the published scores where leads use them."""
         if not self.scoring.leads.uses_account_scores:
             return account.view
-        scores = named(self.plan, rounded_scores(self.plan, account.card.moment.low))
+        scores = named(self.plan, rounded_scores(self.plan, account.card.scores))
         view = {**account.view, **{f"account.{name}": value for name, value in scores.items()}}
         if len(scores) == 1:
             view["account.score"] = next(iter(scores.values()))
@@ -196,7 +196,7 @@ class AccountProcessor:
         return Effects(list(changes.items()), outputs)
 
     def _publish(self, name: str, account: Account) -> None:
-        subject, scores = account.subject, account.card.moment.low
+        subject, scores = account.subject, account.card.scores
         published = rounded_scores(self.plan, scores)
         said: list[Any] = [
             published,

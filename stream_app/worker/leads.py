@@ -133,7 +133,7 @@ class LeadProcessor:
         if subject.clock == NEVER or lead.account_id != seen.account_id:
             return
         lead.advance(seen.at)
-        before = lead.card.moment.low
+        before = lead.card.scores
         subject.account = (seen.account_id, seen.view)
         lead.look()
         cause = Cause("fact", seen.event_id)
@@ -195,7 +195,7 @@ class LeadProcessor:
         """Send the score record and the contributions to the account, where they have changed."""
         subject, names = lead.subject, self.scoring.names
         home = lead.account_id
-        scores = lead.card.moment.low
+        scores = lead.card.scores
         said: list[Any] = [
             rounded_scores(self.plan, scores),
             [list(names) for names in cells(self.plan, scores)],

@@ -12,7 +12,7 @@ def shares_of(scoring: Scoring, lead: Lead) -> list[Contribution]:
     shares = []
     card = lead.card
     for position, score in scoring.rollups:
-        value = card.moment.low[position]
+        value = card.scores[position]
         if value is None:
             shares.append(Contribution(None, None, False))
             continue

@@ -37,6 +37,7 @@ _OCTAL: Final = re.compile(r"0o[0-7]{1,40}", re.ASCII)
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,40}", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _INFINITE: Final = re.compile(r"([-+]?)\.(inf|Inf|INF)")
+_INDEX: Final = re.compile(r"\[(\d{1,9})\]\.?")
 _NAN: Final = frozenset((".nan", ".NaN", ".NAN"))
 
 
@@ -51,6 +52,27 @@ def parse_document(text: str, source: str) -> Node:
     if root is None:
         raise ModelError([Problem(1, 1, "", "the file is empty; expected a model", source)])
     return root
+
+
+def line_of(root: Node, path: str) -> int:
+    """The line of a path such as `ladders.lifecycle[2]`, or of as much of it as there is; names with dots are tried whole."""
+    node, rest = root, path
+    while rest:
+        following: Node | None = None
+        if isinstance(node.value, list) and (match := _INDEX.match(rest)) and int(match[1]) < len(node.value):
+            following, rest = node.value[int(match[1])], rest[match.end() :]
+        elif isinstance(node.value, dict):
+            key = max((key for key in node.value if _starts(rest, key)), key=len, default=None)
+            if key is not None:
+                following, rest = node.value[key], rest[len(key) :].removeprefix(".")
+        if following is None:
+            break
+        node = following
+    return node.line
+
+
+def _starts(path: str, key: str) -> bool:
+    return path.startswith(key) and path[len(key) : len(key) + 1] in ("", ".", "[")
 
 
 def _is_json(text: str) -> bool:

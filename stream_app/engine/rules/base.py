@@ -6,6 +6,7 @@ skip the boundaries at which nothing can move.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from stream_app.engine.model.types import RuleBase
 from stream_app.engine.state import Subject
@@ -14,7 +15,11 @@ Bounds = tuple[float, float]
 
 
 class CompiledRule:
-    """One rule, ready to run. `timed` says whether its contribution can change without an event."""
+    """One rule, ready to run.
+
+    `timed` says whether its contribution can change without an event; `horizon` after how many units without one it no
+    longer does; `on_facts` whether it depends on facts alone.
+    """
 
     def __init__(self, rule: RuleBase, kind: str) -> None:
         self.id = rule.id
@@ -24,11 +29,20 @@ class CompiledRule:
         self.cls = rule.cls
         self.weight = float(rule.weight)
         self.timed = False
-        self.horizon = 0  # units after which, without an event, its contribution no longer changes
+        self.horizon = 0
+        self.on_facts = False
 
     def value(self, subject: Subject, unit: int) -> float:
-        """The contribution at `unit`, weight included."""
+        """The contribution at `unit`, weight included, of a rule that is not `on_facts`."""
         raise NotImplementedError
+
+    def fact_value(self, view: Mapping[str, Any]) -> float:
+        """The contribution of a rule that is `on_facts`, weight included."""
+        raise NotImplementedError
+
+    def steady(self, subject: Subject, first: int, last: int) -> bool:
+        """Whether the contribution surely stays between its values at `first` and at `last` all the way; cheap."""
+        return False
 
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
         """The least and greatest contribution over the units `first` to `last` if nothing is applied."""
@@ -36,23 +50,15 @@ class CompiledRule:
 
     def count(self, subject: Subject, unit: int) -> int:
         """How many activities, or values, make the contribution at `unit`."""
-        raise NotImplementedError
+        return 0
 
     def last_at(self, subject: Subject) -> int:
         """When the latest of them was (milliseconds), -1 if there is none."""
-        raise NotImplementedError
+        return -1
 
-    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+    def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
         """What made the contribution, for an explanation: JSON values."""
-        raise NotImplementedError
-
-
-class FactRuleBase(CompiledRule):
-    """A rule on facts alone: it changes only with them."""
-
-    def fact_value(self, view: Mapping[str, object]) -> float:
-        """The contribution for these facts."""
-        raise NotImplementedError
+        return {}
 
 
 def ordered(one: float, other: float) -> Bounds:

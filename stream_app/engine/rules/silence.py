@@ -1,8 +1,10 @@
 """`inactivity`: points lost the longer nothing happens (scoring.md section 3)."""
 
+from typing import Any
+
 from stream_app.engine.model.types import InactivityRule
 from stream_app.engine.rules.base import Bounds, CompiledRule
-from stream_app.engine.rules.windows import tier_bounds, tier_points
+from stream_app.engine.rules.windows import is_rising, tier_bounds, tier_points
 from stream_app.engine.state import NEVER, Subject
 from stream_app.engine.times import format_time
 
@@ -15,6 +17,7 @@ class SilenceRule(CompiledRule):
         self.tracker = tracker
         self.resolution = resolution
         self.after = tuple((float(-(-age // resolution)), points) for age, points in rule.after)
+        self.rising = is_rising(self.after)
         self.timed = True
         self.horizon = int(self.after[-1][0]) if self.after else 0
 
@@ -26,6 +29,9 @@ class SilenceRule(CompiledRule):
         since = self._since(subject)
         return 0.0 if since == NEVER else self.weight * tier_points(self.after, unit - since // self.resolution)
 
+    def steady(self, subject: Subject, first: int, last: int) -> bool:
+        return self.rising
+
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
         since = self._since(subject)
         if since == NEVER:
@@ -34,12 +40,9 @@ class SilenceRule(CompiledRule):
         low, high = tier_bounds(self.after, first - start, last - start)
         return (self.weight * low, self.weight * high) if self.weight >= 0 else (self.weight * high, self.weight * low)
 
-    def count(self, subject: Subject, unit: int) -> int:
-        return 0
-
     def last_at(self, subject: Subject) -> int:
         return self._since(subject)
 
-    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+    def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
         since = self._since(subject)
         return {"since": None if since == NEVER else format_time(since)}

@@ -1,11 +1,13 @@
 """`activity` and `quantity`: the sum of what each activity is worth, times its decay (scoring.md section 3)."""
 
+from typing import Any
+
 from stream_app.engine.decay import DecayTable
 from stream_app.engine.model.types import ActivityRule, QuantityRule
 from stream_app.engine.rules.base import Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
 from stream_app.engine.times import format_time
-from stream_app.engine.trackers import Earliest, Series
+from stream_app.engine.trackers import Buckets, Earliest
 
 
 class SumRule(CompiledRule):
@@ -15,6 +17,7 @@ class SumRule(CompiledRule):
         super().__init__(rule, "activity" if isinstance(rule, ActivityRule) else "quantity")
         self.points = rule.points if isinstance(rule, ActivityRule) else 1.0
         self.factor = self.points * self.weight
+        self.never_negative = isinstance(rule, ActivityRule)
         self.tracker = tracker
         self.resolution = resolution
         self.decay = DecayTable(rule.decay, resolution)
@@ -25,7 +28,7 @@ class SumRule(CompiledRule):
         data = subject.data[self.tracker]
         if data is None:
             return 0.0
-        assert isinstance(data, (Series, Earliest))
+        assert isinstance(data, Buckets)
         if not self.timed:
             return self.factor * sum(data.amounts)
         return self.factor * self._decayed(data.units, data.amounts, unit)
@@ -47,11 +50,20 @@ class SumRule(CompiledRule):
             total += amounts[index] * decay.factor(unit - units[index])
         return total
 
+    def steady(self, subject: Subject, first: int, last: int) -> bool:
+        if not self.decay.falling:
+            return False
+        data = subject.data[self.tracker]
+        if data is None or self.never_negative:
+            return True
+        assert isinstance(data, Buckets)
+        return not data.amounts or min(data.amounts) >= 0
+
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
         data = subject.data[self.tracker]
         if data is None:
             return 0.0, 0.0
-        assert isinstance(data, (Series, Earliest))
+        assert isinstance(data, Buckets)
         if not self.timed:
             same = self.factor * sum(data.amounts)
             return same, same
@@ -73,7 +85,7 @@ class SumRule(CompiledRule):
         data = subject.data[self.tracker]
         if data is None:
             return 0
-        assert isinstance(data, (Series, Earliest))
+        assert isinstance(data, Buckets)
         if isinstance(data, Earliest) or self.kind == "quantity":
             return sum(1 for seen in data.units if self.decay.factor(unit - seen) != 0)
         return int(
@@ -88,12 +100,12 @@ class SumRule(CompiledRule):
         data = subject.data[self.tracker]
         return -1 if data is None else data.last
 
-    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+    def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
         data = subject.data[self.tracker]
         if data is None:
             return {"activities": []}
-        assert isinstance(data, (Series, Earliest))
-        told: dict[str, object] = {
+        assert isinstance(data, Buckets)
+        told: dict[str, Any] = {
             "activities": [
                 {
                     "from": format_time(seen * self.resolution),

@@ -4,6 +4,7 @@ As time passes without events the count in a window only falls, so a span's extr
 """
 
 from bisect import bisect_right
+from typing import Any
 
 from stream_app.engine.model.types import CompleteRule, DistinctRule, FrequencyRule, RatioRule
 from stream_app.engine.rules.base import Bounds, CompiledRule, ordered
@@ -37,6 +38,12 @@ def tier_bounds(tiers: Tiers, low: float, high: float) -> Bounds:
     return least, most
 
 
+def is_rising(tiers: Tiers) -> bool:
+    """Whether points only grow from nothing through the tiers, or only fall."""
+    points = [0.0] + [worth for _, worth in tiers]
+    return points == sorted(points) or points == sorted(points, reverse=True)
+
+
 def count_since(series: Series, unit: int) -> int:
     """How many activities are in units after `unit`."""
     units = series.units
@@ -51,6 +58,7 @@ class TieredRule(CompiledRule):
     def __init__(self, rule: FrequencyRule | DistinctRule, tracker: int, resolution: int) -> None:
         super().__init__(rule, "frequency" if isinstance(rule, FrequencyRule) else "distinct")
         self.tiers: Tiers = rule.tiers
+        self.rising = is_rising(self.tiers)
         self.window = units_in(rule.window, resolution)
         self.tracker = tracker
         self.timed = True
@@ -73,11 +81,14 @@ class TieredRule(CompiledRule):
         low, high = tier_bounds(self.tiers, self.count(subject, last), self.count(subject, first))
         return ordered(self.weight * low, self.weight * high)
 
+    def steady(self, subject: Subject, first: int, last: int) -> bool:
+        return self.rising
+
     def last_at(self, subject: Subject) -> int:
         data = subject.data[self.tracker]
         return -1 if data is None else data.last
 
-    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+    def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
         return {"count": self.count(subject, unit), "tiers": {str(number): points for number, points in self.tiers}}
 
 
@@ -104,6 +115,9 @@ class CompletedRule(CompiledRule):
     def value(self, subject: Subject, unit: int) -> float:
         return self.weight * self.points if self.count(subject, unit) == len(self.values) else 0.0
 
+    def steady(self, subject: Subject, first: int, last: int) -> bool:
+        return True
+
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
         return ordered(self.value(subject, first), self.value(subject, last))
 
@@ -111,7 +125,7 @@ class CompletedRule(CompiledRule):
         data = subject.data[self.tracker]
         return -1 if data is None else data.last
 
-    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+    def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
         return {"found": self.count(subject, unit), "wanted": len(self.values)}
 
 
@@ -142,6 +156,9 @@ class ShareRule(CompiledRule):
             return 0.0
         return self.weight * tier_points(self.tiers, above / below)
 
+    def steady(self, subject: Subject, first: int, last: int) -> bool:
+        return self._counts(subject, first) == self._counts(subject, last)
+
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
         if self._counts(subject, first) == self._counts(subject, last):
             same = self.value(subject, first)
@@ -156,6 +173,6 @@ class ShareRule(CompiledRule):
         data = subject.data[self.numerator]
         return -1 if data is None else data.last
 
-    def detail(self, subject: Subject, unit: int) -> dict[str, object]:
+    def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
         above, below = self._counts(subject, unit)
         return {"numerator": above, "denominator": below, "min": self.min}
