@@ -65,20 +65,26 @@ ACTION = "kind: activity, score: engagement, stage: engagement"
         ("kind: per_unit, score: fit, fact: free_mail, each: 1", "error", "never-matches"),
         (f"{ACTION}, points: 5, on: {{type: a, where: {{x: {{gt: 5, lt: 5}}}}}}", "error", "never-matches"),
         (
-            "kind: complete, score: engagement, stage: engagement, of: id, window: 7d, points: 5,"
-            " on: {type: open, where: {id: [a, b]}}, values: [a, c]",
+            (
+                "kind: complete, score: engagement, stage: engagement, of: id, window: 7d, points: 5,"
+                " on: {type: open, where: {id: [a, b]}}, values: [a, c]"
+            ),
             "error",
             "never-complete",
         ),
         (
-            "kind: distinct, score: engagement, stage: engagement, of: id, window: 7d,"
-            " on: {type: open, where: {id: [a, b]}}, tiers: {2: 1, 3: 5}",
+            (
+                "kind: distinct, score: engagement, stage: engagement, of: id, window: 7d,"
+                " on: {type: open, where: {id: [a, b]}}, tiers: {2: 1, 3: 5}"
+            ),
             "error",
             "unreachable-tier",
         ),
         (
-            "kind: ratio, score: engagement, stage: engagement, window: 7d, min: 1, tiers: {0.5: 1, 1.5: 5},"
-            " numerator: {type: open, where: {id: a}}, denominator: {type: open}",
+            (
+                "kind: ratio, score: engagement, stage: engagement, window: 7d, min: 1, tiers: {0.5: 1, 1.5: 5},"
+                " numerator: {type: open, where: {id: a}}, denominator: {type: open}"
+            ),
             "error",
             "unreachable-tier",
         ),
