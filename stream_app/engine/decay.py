@@ -4,9 +4,9 @@ from itertools import pairwise
 
 from stream_app.engine.model.types import Decay
 
-# A half-life is forgotten after so many of its spans: 2**-64 of any bounded number of points is below the 1e-9 to which
-# scores are compared.
-HALF_LIVES_KEPT = 64
+# A half-life is forgotten after so many of its spans: 2**-50 of 100,000 points is below the 1e-9 to which scores are
+# compared.
+HALF_LIVES_KEPT = 50
 _TABLE_LIMIT = 65_536
 
 

@@ -29,10 +29,11 @@ class StateError(Exception):
 def encode(plan: Plan, subject: Subject) -> bytes:
     """A subject's state as bytes; `decode` gives it back."""
     unit = max(subject.clock, 0) // plan.resolution
+    oldest = subject.latest - plan.lateness
     data: list[Any] = []
     for tracker, held in zip(plan.trackers, subject.data, strict=True):
         if held is not None:
-            tracker.prune(held, unit)
+            tracker.prune(held, unit, oldest)
             data.append([tracker.id, *tracker.dump(held)])
     data.extend([ident, *raw] for ident, raw in subject.foreign.items())
     ladders = {name: _ladder_row(state) for name, state in subject.ladders.items()}

@@ -6,6 +6,7 @@ makes the rules that read its trackers stale, a new unit the timed ones, and fro
 first held against what the scores stay within, so that quiet boundaries cost nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from stream_app.engine import ladders
@@ -21,7 +22,7 @@ from stream_app.engine.state import NEVER, Subject
 class Live:
     """A subject, ready to be scored. `view` maps names to facts; `moves` gathers what the ladders did."""
 
-    def __init__(self, plan: Plan, subject: Subject, view: dict[str, Any], extras: Extras | None = None) -> None:
+    def __init__(self, plan: Plan, subject: Subject, view: Mapping[str, Any], extras: Extras | None = None) -> None:
         self.plan = plan
         self.subject = subject
         self.view = view
@@ -77,7 +78,7 @@ class Live:
         self._card = None
         self._expiry = NEVER
 
-    def facts_changed(self, view: dict[str, Any]) -> None:
+    def facts_changed(self, view: Mapping[str, Any]) -> None:
         """See other facts from now on."""
         self.view = view
         self._facts_stale = self._facts_new = True
@@ -167,7 +168,7 @@ class Live:
         outlook = self.outlook()
         # The card at `last` is needed whatever comes, and mostly the span up to it shows that nothing moves.
         ahead = outlook.at(last)
-        if not ladders.may_move(plan, subject, outlook.over(now, last), clock):
+        if not ladders.may_move(plan, subject, outlook.between(self.card, ahead), clock):
             self._card = ahead
             return False
         found = first_unit(

@@ -1,5 +1,6 @@
 """What conditions look at: a subject's scores at one unit, or within what they stay over a span of units."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from stream_app.engine.state import Subject
@@ -18,7 +19,7 @@ class Moment:
     """
 
     def __init__(
-        self, subject: Subject, view: dict[str, Any], first: int, last: int, low: Scores, high: Scores
+        self, subject: Subject, view: Mapping[str, Any], first: int, last: int, low: Scores, high: Scores
     ) -> None:
         self.subject = subject
         self.view = view

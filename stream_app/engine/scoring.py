@@ -4,6 +4,7 @@
 nothing else happens; each unit's contributions are computed once.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from stream_app.engine.moment import Moment, Scores
@@ -31,12 +32,12 @@ class Card:
         self.scores: Scores = moment.low
 
 
-def contributions_at(plan: Plan, subject: Subject, view: dict[str, Any], unit: int) -> list[float]:
+def contributions_at(plan: Plan, subject: Subject, view: Mapping[str, Any], unit: int) -> list[float]:
     """Every rule's contribution at `unit`."""
     return [rule.fact_value(view) if rule.on_facts else rule.value(subject, unit) for rule in plan.rules]
 
 
-def scores_of(plan: Plan, contributions: list[float], view: dict[str, Any], extras: list[float] | None) -> Scores:
+def scores_of(plan: Plan, contributions: list[float], view: Mapping[str, Any], extras: list[float] | None) -> Scores:
     """All scores, by the plan's positions, from the contributions by rule; None where a score does not apply."""
     scores: Scores = []
     for index, score in enumerate(plan.scores):
@@ -68,7 +69,7 @@ def scores_of(plan: Plan, contributions: list[float], view: dict[str, Any], extr
 
 
 def span_scores(
-    plan: Plan, lows: list[float], highs: list[float], view: dict[str, Any], extras: Points | None
+    plan: Plan, lows: list[float], highs: list[float], view: Mapping[str, Any], extras: Points | None
 ) -> tuple[Scores, Scores]:
     """The least and greatest of all scores while each contribution stays within its bounds."""
     low = scores_of(plan, lows, view, None if extras is None else extras[0])
@@ -78,7 +79,7 @@ def span_scores(
     return low, high
 
 
-def _recombine(plan: Plan, low: Scores, high: Scores, view: dict[str, Any]) -> None:
+def _recombine(plan: Plan, low: Scores, high: Scores, view: Mapping[str, Any]) -> None:
     """Where a weight is negative, a combined score is least when that part is greatest."""
     for index, combined in enumerate(plan.combined, start=len(plan.scores)):
         if low[index] is None:
@@ -110,7 +111,9 @@ def _number(value: object) -> float | None:
 class Outlook:
     """A subject's scores at any unit since its latest activity if nothing else happens; `card` is one of them."""
 
-    def __init__(self, plan: Plan, subject: Subject, view: dict[str, Any], card: Card, extras: Extras | None) -> None:
+    def __init__(
+        self, plan: Plan, subject: Subject, view: Mapping[str, Any], card: Card, extras: Extras | None
+    ) -> None:
         self.plan = plan
         self.subject = subject
         self.view = view
@@ -135,6 +138,24 @@ class Outlook:
         extras = None if self.extras is None else self.extras.over(unit, unit)[0]
         scores = scores_of(self.plan, contributions, self.view, extras)
         return Card(unit, contributions, Moment(self.subject, self.view, unit, unit, scores, scores))
+
+    def between(self, start: Card, end: Card) -> Moment:
+        """As `over` the units of two cards. Mostly every contribution falls, or every one grows: then the scores at
+        the two ends enclose all between."""
+        plan, subject = self.plan, self.subject
+        if self.extras is None and not plan.mixed:
+            falls = rises = False
+            for index in plan.timed_rules:
+                early, late = start.contributions[index], end.contributions[index]
+                if late < early:
+                    falls = True
+                elif late > early:
+                    rises = True
+                if (falls and rises) or not plan.rules[index].steady(subject, start.unit, end.unit):
+                    return self.over(start.unit, end.unit)
+            low, high = (start.scores, end.scores) if rises else (end.scores, start.scores)
+            return Moment(subject, self.view, start.unit, end.unit, low, high)
+        return self.over(start.unit, end.unit)
 
     def over(self, first: int, last: int) -> Moment:
         """What the scores stay within over the units `first` to `last`."""

@@ -20,13 +20,16 @@ class SeenIds:
     def __init__(self, packed: bytes = b"", floor: int = -1) -> None:
         self.packed = bytearray(packed)
         self.floor = floor
+        self._asked = ("", b"")  # the id last asked for and its digest: it is mostly the one added next
 
     def __len__(self) -> int:
         return len(self.packed) // _SIZE
 
     def first_time(self, event_id: str) -> int:
         """When an id was first taken, in milliseconds; -1 if it is not known."""
-        return self._find(_digest(event_id))
+        digest = _digest(event_id)
+        self._asked = (event_id, digest)
+        return self._find(digest)
 
     def _find(self, digest: bytes) -> int:
         packed = self.packed
@@ -39,7 +42,8 @@ class SeenIds:
 
     def add(self, event_id: str, time: int, oldest: int) -> None:
         """Remember an id; forget those whose first time is before `oldest` (the latest event less the lateness)."""
-        self._insert(time, _digest(event_id))
+        asked, digest = self._asked
+        self._insert(time, digest if asked == event_id else _digest(event_id))
         self.forget(oldest)
 
     def forget(self, oldest: int) -> None:

@@ -41,13 +41,14 @@ class Series(Buckets):
 class Earliest(Buckets):
     """The activities that a limit lets count, in the order of (time, event id), each with its unit and amount.
 
-    `skipped` is how many it has left out.
+    `skipped` is how many it has left out. An id is "" once it can matter no more, past the model's lateness.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.skipped = 0
-        self.order: list[tuple[int, str]] = []
+        self.times: list[int] = []
+        self.ids: list[str] = []
 
 
 class Latest(Data):
@@ -77,8 +78,8 @@ class Tracker:
         """The data of the union of two sets of activities."""
         raise NotImplementedError
 
-    def prune(self, data: Data, unit: int) -> None:
-        """Forget what is past the horizon at `unit`."""
+    def prune(self, data: Data, unit: int, oldest: int) -> None:
+        """Forget what can matter no more at `unit`; no event before the time `oldest` will be taken."""
 
     def dump(self, data: Data) -> list[Any]:
         """Plain lists and numbers, to be encoded."""
@@ -163,7 +164,7 @@ class SeriesTracker(Tracker):
             self._add(data, unit, amount)
         return data
 
-    def prune(self, data: Data, unit: int) -> None:
+    def prune(self, data: Data, unit: int, oldest: int) -> None:
         assert isinstance(data, Series)
         if self.horizon >= 0 and data.units and data.units[0] <= unit - self.horizon:
             keep = bisect_right(data.units, unit - self.horizon)
@@ -220,31 +221,36 @@ class EarliestTracker(Tracker):
 
     def observe(self, data: Data, activity: Activity) -> bool:
         assert isinstance(data, Earliest)
-        data.last = max(data.last, activity.time)
-        amount = 1.0 if self.field is None else quantity(activity, self.field, self.each, self.ceiling)
-        return self._add(data, (activity.time, activity.event_id), amount)
+        time = activity.time
+        data.last = max(data.last, time)
+        field = self.field
+        amount = 1.0 if field is None else quantity(activity, field, self.each, self.ceiling)
+        return self._add(data, time, activity.event_id, amount)
 
-    def _add(self, data: Earliest, entry: tuple[int, str], amount: float) -> bool:
-        order = data.order
-        start, end = self.calendar.span(entry[0])
-        at = len(order) if not order or entry >= order[-1] else bisect_right(order, entry)
+    def _add(self, data: Earliest, time: int, event_id: str, amount: float) -> bool:
+        times, ids = data.times, data.ids
+        start, end = self.calendar.span(time)
+        at = len(times)
+        while at > 0 and (times[at - 1] > time or (times[at - 1] == time and ids[at - 1] > event_id)):
+            at -= 1
         first = at
-        while first > 0 and order[first - 1][0] >= start:
+        while first > 0 and times[first - 1] >= start:
             first -= 1
             if at - first >= self.times:
                 data.skipped += 1
                 return False
         last = at
-        while last < len(order) and order[last][0] < end:
+        while last < len(times) and times[last] < end:
             last += 1
         if last - first >= self.times:  # the period was full: its latest makes room
             data.skipped += 1
-            del order[last - 1], data.units[last - 1], data.amounts[last - 1]
-        order.insert(at, entry)
-        data.units.insert(at, entry[0] // self.resolution)
+            _remove(data, last - 1, last)
+        times.insert(at, time)
+        ids.insert(at, event_id)
+        data.units.insert(at, time // self.resolution)
         data.amounts.insert(at, amount)
-        if len(order) > MAX_BUCKETS:
-            del order[0], data.units[0], data.amounts[0]
+        if len(times) > MAX_BUCKETS:
+            _remove(data, 0, 1)
         return True
 
     def merge(self, ours: Data, theirs: Data) -> Data:
@@ -252,37 +258,43 @@ class EarliestTracker(Tracker):
         data = Earliest()
         data.last = max(ours.last, theirs.last)
         data.skipped = ours.skipped + theirs.skipped
-        data.order, data.units, data.amounts = list(ours.order), list(ours.units), list(ours.amounts)
-        for entry, amount in zip(theirs.order, theirs.amounts, strict=True):
-            self._add(data, entry, amount)
+        data.times, data.ids = list(ours.times), list(ours.ids)
+        data.units, data.amounts = list(ours.units), list(ours.amounts)
+        for index in range(len(theirs.times)):
+            self._add(data, theirs.times[index], theirs.ids[index], theirs.amounts[index])
         return data
 
-    def prune(self, data: Data, unit: int) -> None:
+    def prune(self, data: Data, unit: int, oldest: int) -> None:
         """A period goes when all of it is past the horizon: an expired activity still holds its place in its period."""
         assert isinstance(data, Earliest)
-        while self.horizon >= 0 and data.order:
-            _, end = self.calendar.span(data.order[0][0])
+        while self.horizon >= 0 and data.times:
+            end = self.calendar.span(data.times[0])[1]
             if (end - 1) // self.resolution > unit - self.horizon:
-                return
-            keep = bisect_left(data.order, (end, ""))
-            del data.order[:keep], data.units[:keep], data.amounts[:keep]
+                break
+            _remove(data, 0, bisect_left(data.times, end))
+        for index in range(bisect_left(data.times, oldest) - 1, -1, -1):
+            if not data.ids[index]:
+                break
+            data.ids[index] = ""
 
     def dump(self, data: Data) -> list[Any]:
         assert isinstance(data, Earliest)
-        ids = [ident for _, ident in data.order]
-        times = _deltas([time for time, _ in data.order])
-        row = [data.last, data.skipped, times, ids]
+        row = [data.last, data.skipped, _deltas(data.times), data.ids]
         return row if self.field is None else [*row, data.amounts]
 
     def load(self, raw: list[Any]) -> Data:
         data = Earliest()
-        times = _undeltas(raw[2])
+        times: list[int] = _undeltas(raw[2])
         resolution = self.resolution
         data.last, data.skipped = raw[0], raw[1]
-        data.order = list(zip(times, raw[3], strict=True))
+        data.times, data.ids = times, raw[3]
         data.units = [time // resolution for time in times]
         data.amounts = [1.0] * len(times) if self.field is None else raw[4]
         return data
+
+
+def _remove(data: Earliest, start: int, end: int) -> None:
+    del data.times[start:end], data.ids[start:end], data.units[start:end], data.amounts[start:end]
 
 
 class LatestTracker(Tracker):
@@ -327,7 +339,7 @@ class LatestTracker(Tracker):
             self._add(data, value, unit)
         return data
 
-    def prune(self, data: Data, unit: int) -> None:
+    def prune(self, data: Data, unit: int, oldest: int) -> None:
         assert isinstance(data, Latest)
         if self.horizon >= 0:
             gone = [value for value, seen in data.units.items() if seen <= unit - self.horizon]

@@ -6,7 +6,6 @@ from typing import Any
 from stream_app.engine import ladders
 from stream_app.engine.accounts import account_of
 from stream_app.engine.activity import Activity
-from stream_app.engine.derived import derived_facts
 from stream_app.engine.ladders import Cause
 from stream_app.engine.live import Live
 from stream_app.engine.merging import absorb, take_over
@@ -14,6 +13,7 @@ from stream_app.engine.moment import Scores
 from stream_app.engine.plan import Plan
 from stream_app.engine.scoring import Card, contributions_at, scores_of
 from stream_app.engine.state import NEVER, Cell, Subject, put
+from stream_app.engine.view import View
 
 # What a lead sees of its account at a time: the account's facts, and its published scores as `account.NAME`.
 Sight = Callable[[str, int], Mapping[str, object]]
@@ -130,12 +130,8 @@ def _marks(activity: Activity) -> list[tuple[str, Cell]]:
     return marks
 
 
-def _view(subject: Subject, sight: Sight) -> dict[str, Any]:
-    """Names to values as a fact condition looks them up: derived facts, then the lead's, then its account's."""
+def _view(subject: Subject, sight: Sight) -> View:
     email = subject.mark("email")
-    own = {name: cell[2] for name, cell in subject.facts.items() if cell[2] is not None}
-    derived = derived_facts(email if isinstance(email, str) else None, own)
     account = account_of(subject)
-    if account is None:
-        return {**own, **derived}
-    return {**sight(account, max(subject.clock, NEVER)), **own, **derived}
+    seen = {} if account is None else sight(account, max(subject.clock, NEVER))
+    return View(subject.facts, email if isinstance(email, str) else None, seen)

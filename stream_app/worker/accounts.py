@@ -147,7 +147,7 @@ class AccountProcessor:
     def _view(self, account: Account) -> dict[str, Any]:
         """What members see: the facts, and the published scores where leads use them."""
         if not self.scoring.leads.uses_account_scores:
-            return account.view
+            return dict(account.view)
         scores = named(self.plan, rounded_scores(self.plan, account.card.scores))
         view = {**account.view, **{f"account.{name}": value for name, value in scores.items()}}
         if len(scores) == 1:
