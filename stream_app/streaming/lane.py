@@ -80,7 +80,7 @@ class Lane:
         self.partition = partition
         self.name = f"{agent.name}-{partition}"
         self.stats = LaneStats()
-        self.progressed_at = time.monotonic()
+        self.progressed_at = self._committed_at = time.monotonic()
         self.opened = False
         self._settings, self._pacing = settings, settings.pacing
         self.store, self._inputs, self._clock, self._failed = store, inputs, clock, failed
@@ -141,6 +141,7 @@ class Lane:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transactor.stop()
         self.store.close()
+        log.info("lane %s is closed: %s", self.name, self.stats)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -241,7 +242,7 @@ class Lane:
 
     def _idle_positions(self) -> bool:
         """Whether only markers were passed since the last commit, a while ago: to be committed, so that lag shows none."""
-        quiet = time.monotonic() - self.progressed_at >= IDLE_COMMIT_SECONDS
+        quiet = time.monotonic() - self._committed_at >= IDLE_COMMIT_SECONDS
         return quiet and self._settled.is_set() and self._placed() and self._positions() != self._committed.topics
 
     # -- transactions -------------------------------------------------------------------------------------------------
@@ -279,7 +280,7 @@ class Lane:
         if reached is not None:
             self.store.committed(reached)
         self._committed, self._last_batch = positions, processed
-        self.progressed_at = time.monotonic()
+        self.progressed_at = self._committed_at = time.monotonic()
         stats = self.stats
         stats.transactions += 1
         stats.outputs += len(effects.outputs)

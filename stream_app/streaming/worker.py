@@ -11,6 +11,8 @@ import signal
 import threading
 from collections.abc import Callable
 
+from aiokafka.errors import KafkaError
+
 from stream_app.streaming import timer
 from stream_app.streaming.app import LaneApp, create_app, wall_clock
 from stream_app.streaming.health import EXIT_FAILED, LoopWatch, end_process, watch_progress
@@ -48,26 +50,29 @@ async def _work(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await asyncio.wait_for(check_topics(settings), settings.limits.startup)
+    try:
+        await asyncio.wait_for(check_topics(settings), settings.limits.startup)
+    except (KafkaError, TimeoutError) as error:
+        end_process(f"no Kafka at {settings.broker}: {error!r}")
     app = create_app(settings, factory, clock=clock)
-    watch = LoopWatch(settings.limits.stall, parent)
     tasks = [
-        asyncio.create_task(watch.run()),
-        asyncio.create_task(timer.tick(app.lanes.tick)),
-        asyncio.create_task(watch_progress(app.lanes.all, settings.limits, lambda: _consumer_fault(app))),
-        asyncio.create_task(_run(app, settings, ready)),
+        asyncio.create_task(work)
+        for work in (
+            LoopWatch(settings.limits.stall, parent).run(),
+            timer.tick(app.lanes.tick),
+            watch_progress(app.lanes.all, settings.limits, lambda: _consumer_fault(app)),
+            _run(app, settings, ready),
+        )
     ]
     for task in tasks:
         task.add_done_callback(_unexpected_end)
     await stopping.wait()
-    _leave_by(settings.limits.shutdown)
-    for task in tasks:
-        task.remove_done_callback(_unexpected_end)
     log.info("stopping: finishing what is in flight")
+    _leave_by(settings.limits.shutdown)
+    for task in tasks[1:]:
+        task.cancel()
     await app.lanes.close()
     await _leave(app)
-    for task in tasks:
-        task.cancel()
     log.info("stopped")
     logging.shutdown()
     os._exit(0)

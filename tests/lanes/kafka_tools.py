@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 KEEP = {"retention.ms": "-1", "message.timestamp.before.max.ms": "9223372036854775807"}
 
@@ -83,7 +84,10 @@ async def lag(broker: str, group: str, topics: Sequence[str], partitions: int) -
     try:
         places = [TopicPartition(topic, partition) for topic in topics for partition in range(partitions)]
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
-        committed = await admin.list_consumer_group_offsets(group)
+        try:
+            committed = await admin.list_consumer_group_offsets(group)
+        except GroupCoordinatorNotAvailableError:
+            committed = {}  # nobody ever used a group here
         return sum(end - max(0, committed[place].offset if place in committed else 0) for place, end in ends.items())
     finally:
         await consumer.stop()

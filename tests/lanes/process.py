@@ -66,6 +66,11 @@ class WorkerProcess:
         """What it wrote."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def assigned(self) -> set[str]:
+        """The lanes it was given last."""
+        lines = [line for line in self.said().splitlines() if " assigned: " in line]
+        return set(lines[-1].rsplit(" assigned: ")[1].split(", ")) if lines else set()
+
     async def ready(self, times: int = 1, within: float = 30.0) -> None:
         """Return when it has said READY as many times."""
 

@@ -124,6 +124,11 @@ class Scenario:
             if count >= every
         }
 
+    async def check_counts(self) -> None:
+        """Every event counted once; for events that were sent while workers read, whose order is their arrival's."""
+        counts = {key: count for key, (count, _) in (await self.actual()).items()}
+        assert counts == {key: count for key, (count, _) in self.expected().items()}
+
     async def check(self) -> None:
         """Every event counted once and in order, every message sent once and in order."""
         assert await self.actual() == self.expected()
