@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from stream_app.engine.accounts import FactHistory
+from stream_app.engine.activity import Activity
 from stream_app.engine.admission import verdict
 from stream_app.engine.encoding import decode, encode
 from stream_app.engine.forecast import next_change
@@ -25,12 +26,13 @@ from stream_app.runtime.account import Account
 from stream_app.runtime.documents import score_record, transitions
 from stream_app.runtime.lead import cause_of
 from stream_app.streaming.processor import Clock, Effects, InputRecord, Output, StateReader
+from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
 from stream_app.worker.composition import Scoring
 from stream_app.worker.contributions import Contributions
 from stream_app.worker.entries import due_of, pack, state_of
 from stream_app.worker.messages import AccountSeen, Contribution, Member
-from stream_app.worker.outbox import dead_letter, message, score_output, transition_output
+from stream_app.worker.outbox import dead_letter, forwarded, message, score_output, transition_output
 from stream_app.worker.refusals import refusal_of
 from stream_app.worker.shelf import Shelf
 from stream_app.worker.wheel import Wheel
@@ -73,26 +75,43 @@ class AccountProcessor:
     def process(self, records: Sequence[InputRecord]) -> None:
         """Take records in merged order."""
         skew = self._clock() + self.scoring.model.max_future_skew
+        names, channels = self.scoring.names, self.scoring.channels
         for record in records:
             try:
-                if messages.header(record.headers, messages.KIND) == messages.MEMBER:
+                if record.topic != names.account_inbox:
+                    self._event(record, channels.get(record.topic), skew)
+                elif messages.header(record.headers, messages.KIND) == messages.MEMBER:
                     self._member(messages.read_member(record.value or b""))
                 else:
-                    self._event(record, skew)
+                    self._inbox_event(record, messages.header(record.headers, messages.CHANNEL), skew)
             except Refusal as refusal:
                 self.counts[refusal.code] += 1
                 self._outputs.append(dead_letter(self.scoring.names.dead_letters, record, refusal))
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
-    def _event(self, record: InputRecord, skew: int) -> None:
-        """An account's own event, or the account facts of a lead's event, which comes under its account's key."""
-        channel = messages.header(record.headers, messages.CHANNEL) or self.scoring.channels.get(record.topic)
+    def _event(self, record: InputRecord, channel: str | None, skew: int) -> None:
+        """A record of an event topic: an event of an account that belongs here, else one to be forwarded."""
+        activity = parse_event(record.value, channel=channel, headers=record.headers)
+        keys, name = lead_keys(activity), activity.account_id or ""
+        if keys:
+            self._forward(record, self.scoring.names.lead_inbox, keys[0], channel)
+        elif default_partition(name.encode(), self.scoring.partitions) != self.partition:
+            self._forward(record, self.scoring.names.account_inbox, name, channel)
+        else:
+            self._apply(name, activity, False, skew)
+
+    def _inbox_event(self, record: InputRecord, channel: str | None, skew: int) -> None:
+        """A forwarded event of an account, or a lead's event that states facts of the account whose key it has now."""
         activity = parse_event(record.value, channel=channel, headers=record.headers)
         of_lead = bool(lead_keys(activity))
-        name = activity.account_id if not of_lead else (record.key or b"").decode("utf-8", "replace")
+        name = (record.key or b"").decode("utf-8", "replace") if of_lead else activity.account_id
         if not name:
             raise Refusal("no_identity", "an account event names its account in account_id", "/account_id")
+        self._apply(name, activity, of_lead, skew)
+
+    def _apply(self, name: str, activity: Activity, of_lead: bool, skew: int) -> None:
+        """Take an event, or of a lead's event (which the lead has taken) the account facts alone."""
         if activity.time > skew:
             raise refusal_of("future", activity)
         account = self._shelf.get(name)
@@ -103,6 +122,7 @@ class AccountProcessor:
         if refused is not None:
             raise refusal_of(refused, activity)
         account.advance(activity.time)
+        self._tell_moves(name, account)
         before = account.card.scores
         told = account.put_facts(activity)
         if not of_lead:
@@ -113,11 +133,16 @@ class AccountProcessor:
             self._tell_members(name, account, activity.time, activity.event_id)
         self.counts["counted"] += 1
 
+    def _forward(self, record: InputRecord, topic: str, key: str, channel: str | None) -> None:
+        self._outputs.append(forwarded(topic, record, key, messages.event_headers(channel)))
+        self.counts["forwarded"] += 1
+
     def _member(self, member: Member) -> None:
         """A lead has joined, changed or left."""
         name = member.account_id
         account, contributions = self._shelf.get(name), self._contributions(name)
         account.advance(member.at)
+        self._tell_moves(name, account)
         before = account.card.scores
         joined = member.lead not in contributions.members
         entry = b"m" + _encode_entry((name, member.lead))
@@ -161,14 +186,14 @@ class AccountProcessor:
         return self._wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
-        """Carry the accounts that are due to the boundaries at which they change; True when more are due."""
+        """Carry the accounts that are due to the last boundary that has passed; True when more are due."""
+        boundary = to_ms // self.plan.resolution * self.plan.resolution
         for due, raw in self._wheel.take(to_ms, budget):
             name = raw[1:].decode()
-            entry = self._state.get(raw)
-            if name in self._shelf.changed or entry is None or due_of(entry) != due:
+            if name in self._shelf.changed or self._due_now(raw) != due:
                 continue
             account = self._shelf.get(name)
-            account.advance(due)
+            account.advance(max(due, boundary))
             self._quiet.add(name)
             self._changed(name, account)
         following = self._wheel.next()
@@ -178,12 +203,17 @@ class AccountProcessor:
 
     def _changed(self, name: str, account: Account) -> None:
         self._shelf.change(name, account)
+        self._tell_moves(name, account)
+
+    def _tell_moves(self, name: str, account: Account) -> None:
+        """Send the transitions made since the last look, as they are seen from now."""
         for document in transitions(account, "account", name):
             self._outputs.append(transition_output(self.scoring.names.transitions, document, name.encode()))
 
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
         changes, self._changes = self._changes, {}
+        self._wheel.thin(self._due_now)
         for name, account in self._shelf.take_changed().items():
             self._publish(name, account)
             due = next_change(account) if name in self._quiet else account.next_look()
@@ -194,6 +224,10 @@ class AccountProcessor:
         self._quiet.clear()
         outputs, self._outputs = self._outputs, []
         return Effects(list(changes.items()), outputs)
+
+    def _due_now(self, raw: bytes) -> int | None:
+        entry = self._state.get(raw)
+        return None if entry is None else due_of(entry)
 
     def _publish(self, name: str, account: Account) -> None:
         subject, scores = account.subject, account.card.scores

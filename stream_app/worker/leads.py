@@ -109,6 +109,7 @@ class LeadProcessor:
     def _apply(self, key: str, lead: Lead, activity: Activity) -> None:
         new = lead.subject.clock == NEVER
         lead.advance(activity.time)
+        self._tell_moves(key, lead)
         before = lead.before(new)
         lead.add(activity)
         lead.settle(activity, before)
@@ -118,10 +119,7 @@ class LeadProcessor:
         """Send a record on to where it belongs."""
         if not key:
             return
-        extra = [(messages.KIND, messages.EVENT.encode())]
-        if channel is not None:
-            extra.append((messages.CHANNEL, channel.encode()))
-        self._outputs.append(forwarded(topic, record, key, extra))
+        self._outputs.append(forwarded(topic, record, key, messages.event_headers(channel)))
         self.counts["forwarded"] += 1
 
     # -- accounts -------------------------------------------------------------------------------------------------------
@@ -133,6 +131,7 @@ class LeadProcessor:
         if subject.clock == NEVER or lead.account_id != seen.account_id:
             return
         lead.advance(seen.at)
+        self._tell_moves(seen.lead, lead)
         before = lead.card.scores
         subject.account = (seen.account_id, seen.view)
         lead.look()
@@ -147,14 +146,14 @@ class LeadProcessor:
         return self._wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
-        """Carry the leads that are due to the boundaries at which they change; True when more are due."""
+        """Carry the leads that are due to the last boundary that has passed; True when more are due."""
+        boundary = to_ms // self.plan.resolution * self.plan.resolution
         for due, raw in self._wheel.take(to_ms, budget):
-            entry = self._state.get(raw)
             key = raw.decode()
-            if key in self._shelf.changed or entry is None or due_of(entry) != due:
+            if key in self._shelf.changed or self._due_now(raw) != due:
                 continue
             lead = self._shelf.get(key)
-            lead.advance(due)
+            lead.advance(max(due, boundary))
             self._quiet.add(key)
             self._changed(key, lead, Cause("decay"))
         following = self._wheel.next()
@@ -165,6 +164,10 @@ class LeadProcessor:
     def _changed(self, key: str, lead: Lead, cause: Cause) -> None:
         self._why[key] = cause
         self._shelf.change(key, lead)
+        self._tell_moves(key, lead)
+
+    def _tell_moves(self, key: str, lead: Lead) -> None:
+        """Send the transitions made since the last look, as they are seen from now."""
         if lead.moves:
             topic, raw = self.scoring.names.transitions, key.encode()
             for document in transitions(lead, "lead", lead.account_id):
@@ -173,6 +176,7 @@ class LeadProcessor:
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
         changes: list[tuple[bytes, bytes | None]] = []
+        self._wheel.thin(self._due_now)
         for key, lead in self._shelf.take_changed().items():
             self._publish(key, lead)
             due = self._due(key, lead)
@@ -184,6 +188,10 @@ class LeadProcessor:
         self._quiet.clear()
         outputs, self._outputs = self._outputs, []
         return Effects(changes, outputs)
+
+    def _due_now(self, raw: bytes) -> int | None:
+        entry = self._state.get(raw)
+        return None if entry is None else due_of(entry)
 
     def _due(self, key: str, lead: Lead) -> int | None:
         """When to look at the lead again. Just after an event simply at its next unit, as more events may come."""
@@ -211,6 +219,8 @@ class LeadProcessor:
         told = known[4:] if known is not None else [None, []]
         if self.scoring.has_accounts:
             self._tell_account(key, lead, told, home, shares)
+        if subject.account is not None and subject.account[0] != home:
+            subject.account = None  # the former account tells it no more: should it come back, it is told anew
         subject.published = [*said, home, [[share.score, share.value, share.counts] for share in shares]]
 
     def _tell_account(

@@ -4,9 +4,11 @@ An inbox record whose first header is `kind` is one of ours; its value is JSON. 
 of a lead replaces the one before, so that repeating one changes nothing.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
+
+from stream_app.ingest import Refusal
 
 EVENT: Final = "event"  # an event on its second hop: value and headers as they were, `channel` its topic's
 MEMBER: Final = "member"  # lead -> account: what a member brings
@@ -48,6 +50,8 @@ class AccountSeen(msgspec.Struct, frozen=True):
     view: dict[str, Any]
 
 
+Message = TypeVar("Message")
+
 _encode = msgspec.json.Encoder().encode
 _member = msgspec.json.Decoder(Member)
 _account_seen = msgspec.json.Decoder(AccountSeen)
@@ -59,13 +63,26 @@ def to_bytes(message: Member | AccountSeen) -> bytes:
 
 
 def read_member(value: bytes) -> Member:
-    """A `member` message. Raises `msgspec.DecodeError` for what we cannot have written."""
-    return _member.decode(value)
+    """A `member` message. Raises `Refusal` for what no worker wrote."""
+    return _read(_member, value)
 
 
 def read_account_seen(value: bytes) -> AccountSeen:
-    """An `account` message. Raises `msgspec.DecodeError` for what we cannot have written."""
-    return _account_seen.decode(value)
+    """An `account` message. Raises `Refusal` for what no worker wrote."""
+    return _read(_account_seen, value)
+
+
+def _read(decoder: msgspec.json.Decoder[Message], value: bytes) -> Message:
+    try:
+        return decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal("schema", f"no message of ours: {error}") from None
+
+
+def event_headers(channel: str | None) -> list[tuple[str, bytes]]:
+    """What is added to the headers of an event on its second hop. They come last, so that no producer can forge them."""
+    named = [] if channel is None else [(CHANNEL, channel.encode())]
+    return [(KIND, EVENT.encode()), *named]
 
 
 def header(headers: Any, name: str) -> str | None:

@@ -12,6 +12,8 @@ from stream_app.streaming.processor import InputRecord, Output
 from stream_app.topics import Manifest
 from stream_app.worker.messages import KIND
 
+_BY_THE_ENGINE = ("future", "too_old", "too_many_facts")
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -55,8 +57,9 @@ def score_output(topic: str, document: Mapping[str, Any], key: bytes) -> Output:
     return Output(topic, key, orjson.dumps(document) if document else None)
 
 
-def dead_letter(topic: str, record: InputRecord, refusal: Refusal, stage: str = "VALUE_CONVERTER") -> Output:
-    """The original record, with headers that say why it was refused."""
+def dead_letter(topic: str, record: InputRecord, refusal: Refusal) -> Output:
+    """The original record, with headers that say why and where it was refused."""
+    stage = "TRANSFORMATION" if refusal.code in _BY_THE_ENGINE else "VALUE_CONVERTER"
     origin = Origin(record.topic, record.partition, record.offset)
     return Output(
         topic, record.key, record.value, dead_letter_headers(refusal, origin, headers=record.headers, stage=stage)
