@@ -1,8 +1,9 @@
 """How far time may pass in a lane.
 
-The rule: in a lane that has read its topics to their ends, time is the present less a grace for events on their way. In
-one that is behind, time is the greatest record timestamp it has processed, so that a backlog demotes nobody; likewise,
-always, with `--clock event`, for backfills of history. Never past the present, and never back.
+The rule: timers fire in a lane that has read its topics to their ends, and in no other, so that a backlog demotes nobody:
+an event that still lies there may be what keeps a lead where it is. Time is then the present less a grace for events on
+their way, or with `--clock event` (for backfills of history) the greatest record timestamp processed. Never past the
+present, and never back. In a lane that is behind, each event carries its own lead on.
 """
 
 import asyncio
@@ -16,11 +17,9 @@ TICK_SECONDS = 0.2
 
 def target(mode: ClockMode, now: int, grace: int, seen: int, caught_up: bool) -> int:
     """The time (ms) up to which timers may fire; -1 for none. `seen` is -1 while nothing was processed."""
-    if mode == "stopped":
+    if mode == "stopped" or not caught_up:
         return -1
-    if mode == "event":
-        return min(seen, now)
-    return now - grace if caught_up else min(seen, now - grace)
+    return min(seen, now) if mode == "event" else now - grace
 
 
 async def tick(lanes: Callable[[], None]) -> NoReturn:

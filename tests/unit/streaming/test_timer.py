@@ -12,14 +12,15 @@ NOW, GRACE = 100_000, 1000
     ("mode", "seen", "caught_up", "expected"),
     [
         ("wall", 5_000, True, NOW - GRACE),
-        ("wall", 5_000, False, 5_000),
-        ("wall", NOW + 50_000, False, NOW - GRACE),
-        ("wall", -1, False, -1),
+        ("wall", -1, True, NOW - GRACE),
+        ("wall", 5_000, False, -1),
         ("event", 5_000, True, 5_000),
+        ("event", -1, True, -1),
+        ("event", 5_000, False, -1),
         ("event", NOW + 50_000, True, NOW),
         ("stopped", 5_000, True, -1),
     ],
 )
 def test_target(mode: ClockMode, seen: int, caught_up: bool, expected: int) -> None:
-    """The present less a grace when caught up, else what events have shown; never past the present."""
+    """Nowhere in a lane that is behind; else the present less a grace, or what events have shown, never past the present."""
     assert target(mode, NOW, GRACE, seen, caught_up) == expected
