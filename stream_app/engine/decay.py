@@ -1,5 +1,6 @@
 """The factor of an activity by its age in units (scoring.md section 3, `decay`)."""
 
+from bisect import bisect_right
 from itertools import pairwise
 
 from stream_app.engine.model.types import Decay
@@ -8,6 +9,7 @@ from stream_app.engine.model.types import Decay
 # compared.
 HALF_LIVES_KEPT = 50
 _TABLE_LIMIT = 65_536
+_FOREVER = 1 << 62
 
 
 class DecayTable:
@@ -25,6 +27,8 @@ class DecayTable:
         self.horizon: int = _horizon(decay, resolution)
         # The age in units from which the factor is the same for ever.
         self.settled: int = _ceiling(decay.steps[-1][0], resolution) if decay.steps else max(self.horizon, 0)
+        spans = [decay.span] if decay.kind == "expire" else [start for start, _ in decay.steps]
+        self._ages: list[int] = [_ceiling(span, resolution) for span in spans]
         self.table: list[float] = [self._compute(0)]
 
     def factor(self, age: int) -> float:
@@ -37,6 +41,20 @@ class DecayTable:
         for missing in range(len(table), age + 1):
             table.append(self._compute(missing))
         return table[age]
+
+    def next_step(self, units: list[int], unit: int) -> int:
+        """The first unit after `unit` at which the factor of an activity of one of `units` (ascending) changes."""
+        kind = self.decay.kind
+        if kind == "none":
+            return _FOREVER
+        if kind not in ("steps", "expire"):
+            return unit + 1 if units and unit - units[-1] < self.horizon else _FOREVER
+        first = _FOREVER
+        for age in self._ages:
+            at = bisect_right(units, unit - age)
+            if at < len(units):
+                first = min(first, units[at] + age)
+        return first
 
     def extremes(self, first: int, last: int) -> tuple[float, float]:
         """The least and the greatest factor over the ages `first` to `last`, both included."""

@@ -43,31 +43,49 @@ class Live:
         unit = max(self.subject.clock, 0) // self.plan.resolution
         card = self._card
         if card is None:
-            card = self._card = self._made(unit, contributions_at(self.plan, self.subject, self.view, unit))
+            plan, subject = self.plan, self.subject
+            contributions = contributions_at(plan, subject, self.view, unit)
             self._stale, self._facts_stale = [], False
+            card = self._card = self._made(unit, contributions, [unit + 1] * len(contributions))
         elif card.unit != unit or self._stale or self._facts_stale:
-            card = self._card = self._made(unit, self._contributions(card, unit))
+            card = self._card = self._again(card, unit)
         return card
 
-    def _contributions(self, card: Card, unit: int) -> list[float]:
-        """Those of `card`, with what is stale computed again."""
+    def _again(self, card: Card, unit: int) -> Card:
+        """A card with what is stale computed again."""
         plan, subject, view = self.plan, self.subject, self.view
-        contributions = list(card.contributions)
-        for index in self._stale:
-            contributions[index] = plan.rules[index].value(subject, unit)
+        contributions, until = list(card.contributions), card.until
         if card.unit != unit:
+            until = list(until)
             for index in plan.timed_rules:
+                if unit >= until[index]:
+                    contributions[index] = plan.rules[index].value(subject, unit)
+                    until[index] = plan.rules[index].until(subject, unit)
+        if self._stale:
+            until = list(until)
+            for index in self._stale:
                 contributions[index] = plan.rules[index].value(subject, unit)
+                until[index] = unit + 1
         if self._facts_stale:
             for index in plan.fact_rules:
                 contributions[index] = plan.rules[index].fact_value(view)
         self._stale, self._facts_stale = [], False
-        return contributions
+        return self._made(unit, contributions, until)
 
-    def _made(self, unit: int, contributions: list[float]) -> Card:
+    def _made(self, unit: int, contributions: list[float], until: list[int]) -> Card:
         extras = None if self.extras is None else self.extras.over(unit, unit)[0]
         scores = scores_of(self.plan, contributions, self.view, extras)
-        return Card(unit, contributions, Moment(self.subject, self.view, unit, unit, scores, scores))
+        return Card(unit, contributions, until, Moment(self.subject, self.view, unit, unit, scores, scores))
+
+    def _adopt(self, card: Card) -> None:
+        """Take a card of the outlook as the present one."""
+        plan, subject, unit = self.plan, self.subject, card.unit
+        until = list(card.until)
+        for index in plan.timed_rules:
+            if unit >= until[index]:
+                until[index] = plan.rules[index].until(subject, unit)
+        card.until = until
+        self._card = card
 
     def outlook(self) -> Outlook:
         """What comes next if nothing else happens."""
@@ -169,13 +187,13 @@ class Live:
         # The card at `last` is needed whatever comes, and mostly the span up to it shows that nothing moves.
         ahead = outlook.at(last)
         if not ladders.may_move(plan, subject, outlook.between(self.card, ahead), clock):
-            self._card = ahead
+            self._adopt(ahead)
             return False
         found = first_unit(
             now, last, lambda first, end: ladders.may_move(plan, subject, outlook.over(first, end), clock)
         )
         if found is None:
-            self._card = ahead
+            self._adopt(ahead)
             return False
         self._pass(found * plan.resolution, outlook)
         return True
@@ -184,7 +202,7 @@ class Live:
         """Evaluate at a boundary or expiry, with the scores just before it as those before."""
         plan, subject = self.plan, self.subject
         before = outlook.at(max((at - 1) // plan.resolution, subject.clock // plan.resolution)).scores
-        self._card = outlook.at(at // plan.resolution)
+        self._adopt(outlook.at(at // plan.resolution))
         subject.clock = at
         subject.settled = False
         self.evaluate(Cause("decay"), before)

@@ -23,11 +23,15 @@ class Extras(Protocol):
 
 
 class Card:
-    """A subject's contributions (by rule) and scores at `unit`."""
+    """A subject's contributions (by rule) and scores at `unit`.
 
-    def __init__(self, unit: int, contributions: list[float], moment: Moment) -> None:
+    Before the unit `until[rule]` a rule's contribution stays what it is, if nothing happens.
+    """
+
+    def __init__(self, unit: int, contributions: list[float], until: list[int], moment: Moment) -> None:
         self.unit = unit
         self.contributions = contributions
+        self.until = until
         self.moment = moment
         self.scores: Scores = moment.low
 
@@ -109,7 +113,10 @@ def _number(value: object) -> float | None:
 
 
 class Outlook:
-    """A subject's scores at any unit since its latest activity if nothing else happens; `card` is one of them."""
+    """A subject's scores at any unit since its latest activity if nothing else happens; `card` is one of them.
+
+    From `card`'s unit on, only the rules whose contribution may have changed by then are computed again.
+    """
 
     def __init__(
         self, plan: Plan, subject: Subject, view: Mapping[str, Any], card: Card, extras: Extras | None
@@ -119,16 +126,17 @@ class Outlook:
         self.view = view
         self.extras = extras
         self.known: dict[int, list[float]] = {card.unit: card.contributions}
-        self.base = card.contributions
+        self.card = card
 
     def contributions(self, unit: int) -> list[float]:
         """Every rule's contribution at `unit`."""
         found = self.known.get(unit)
         if found is None:
-            found = list(self.base)
-            rules, subject = self.plan.rules, self.subject
+            found = list(self.card.contributions)
+            rules, subject, until, back = self.plan.rules, self.subject, self.card.until, unit < self.card.unit
             for index in self.plan.timed_rules:
-                found[index] = rules[index].value(subject, unit)
+                if back or unit >= until[index]:
+                    found[index] = rules[index].value(subject, unit)
             self.known[unit] = found
         return found
 
@@ -137,7 +145,7 @@ class Outlook:
         contributions = self.contributions(unit)
         extras = None if self.extras is None else self.extras.over(unit, unit)[0]
         scores = scores_of(self.plan, contributions, self.view, extras)
-        return Card(unit, contributions, Moment(self.subject, self.view, unit, unit, scores, scores))
+        return Card(unit, contributions, self.card.until, Moment(self.subject, self.view, unit, unit, scores, scores))
 
     def between(self, start: Card, end: Card) -> Moment:
         """As `over` the units of two cards. Mostly every contribution falls, or every one grows: then the scores at
@@ -146,6 +154,8 @@ class Outlook:
         if self.extras is None and not plan.mixed:
             falls = rises = False
             for index in plan.timed_rules:
+                if end.unit < start.until[index]:
+                    continue
                 early, late = start.contributions[index], end.contributions[index]
                 if late < early:
                     falls = True
@@ -164,7 +174,10 @@ class Outlook:
         plan, subject = self.plan, self.subject
         start, end = self.contributions(first), self.contributions(last)
         lows, highs = list(start), list(start)
+        until, ahead = self.card.until, first >= self.card.unit
         for index in plan.timed_rules:
+            if ahead and last < until[index]:
+                continue
             rule = plan.rules[index]
             early, late = start[index], end[index]
             if rule.steady(subject, first, last):

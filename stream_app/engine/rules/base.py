@@ -6,12 +6,13 @@ skip the boundaries at which nothing can move.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from stream_app.engine.model.types import RuleBase
 from stream_app.engine.state import Subject
 
 Bounds = tuple[float, float]
+FOREVER: Final = 1 << 62
 
 
 class CompiledRule:
@@ -39,6 +40,10 @@ class CompiledRule:
     def fact_value(self, view: Mapping[str, Any]) -> float:
         """The contribution of a rule that is `on_facts`, weight included."""
         raise NotImplementedError
+
+    def until(self, subject: Subject, unit: int) -> int:
+        """A unit after `unit` before which the contribution stays what it is at `unit`, the later the better; cheap."""
+        return unit + 1
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         """Whether the contribution surely stays between its values at `first` and at `last` all the way; cheap."""

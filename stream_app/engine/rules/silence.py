@@ -3,7 +3,7 @@
 from typing import Any
 
 from stream_app.engine.model.types import InactivityRule
-from stream_app.engine.rules.base import Bounds, CompiledRule
+from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule
 from stream_app.engine.rules.windows import is_rising, tier_bounds, tier_points
 from stream_app.engine.state import NEVER, Subject
 from stream_app.engine.times import format_time
@@ -28,6 +28,15 @@ class SilenceRule(CompiledRule):
     def value(self, subject: Subject, unit: int) -> float:
         since = self._since(subject)
         return 0.0 if since == NEVER else self.weight * tier_points(self.after, unit - since // self.resolution)
+
+    def until(self, subject: Subject, unit: int) -> int:
+        since = self._since(subject)
+        if since != NEVER:
+            start = since // self.resolution
+            for age, _ in self.after:
+                if start + int(age) > unit:
+                    return start + int(age)
+        return FOREVER
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         return self.rising

@@ -4,7 +4,7 @@ from typing import Any
 
 from stream_app.engine.decay import DecayTable
 from stream_app.engine.model.types import ActivityRule, QuantityRule
-from stream_app.engine.rules.base import Bounds, CompiledRule, ordered
+from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
 from stream_app.engine.times import format_time
 from stream_app.engine.trackers import Buckets, Earliest
@@ -17,6 +17,7 @@ class SumRule(CompiledRule):
         super().__init__(rule, "activity" if isinstance(rule, ActivityRule) else "quantity")
         self.points = rule.points if isinstance(rule, ActivityRule) else 1.0
         self.factor = self.points * self.weight
+        self.ones = isinstance(rule, ActivityRule) and rule.limit is not None  # every amount is 1
         self.never_negative = isinstance(rule, ActivityRule)
         self.tracker = tracker
         self.resolution = resolution
@@ -42,13 +43,24 @@ class SumRule(CompiledRule):
         table = decay.table
         if oldest < len(table):
             total = 0.0
-            for index in range(len(units)):
-                total += amounts[index] * table[unit - units[index]]
+            if self.ones:
+                for seen in units:
+                    total += table[unit - seen]
+                return total
+            for index, seen in enumerate(units):
+                total += amounts[index] * table[unit - seen]
             return total
         total = 0.0
-        for index in range(len(units)):
-            total += amounts[index] * decay.factor(unit - units[index])
+        for seen, amount in zip(units, amounts, strict=True):
+            total += amount * decay.factor(unit - seen)
         return total
+
+    def until(self, subject: Subject, unit: int) -> int:
+        data = subject.data[self.tracker]
+        if data is None:
+            return FOREVER
+        assert isinstance(data, Buckets)
+        return self.decay.next_step(data.units, unit)
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         if not self.decay.falling:

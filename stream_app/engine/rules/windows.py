@@ -7,7 +7,7 @@ from bisect import bisect_right
 from typing import Any
 
 from stream_app.engine.model.types import CompleteRule, DistinctRule, FrequencyRule, RatioRule
-from stream_app.engine.rules.base import Bounds, CompiledRule, ordered
+from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
 from stream_app.engine.trackers import Latest, Series
 
@@ -52,6 +52,22 @@ def count_since(series: Series, unit: int) -> int:
     return int(sum(series.amounts[bisect_right(units, unit) :]))
 
 
+def next_out(latest: Latest, unit: int, window: int) -> int:
+    """The first unit after `unit` at which a value leaves the window."""
+    first = FOREVER
+    for seen in latest.units.values():
+        if seen > unit - window:
+            first = min(first, seen + window)
+    return first
+
+
+def first_leaving(series: Series, unit: int, window: int) -> int:
+    """The first unit after `unit` at which the count within the window changes."""
+    units = series.units
+    at = bisect_right(units, unit - window)
+    return units[at] + window if at < len(units) else FOREVER
+
+
 class TieredRule(CompiledRule):
     """`frequency` and `distinct`: a count within the window, and the tier that it reaches."""
 
@@ -80,6 +96,15 @@ class TieredRule(CompiledRule):
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
         low, high = tier_bounds(self.tiers, self.count(subject, last), self.count(subject, first))
         return ordered(self.weight * low, self.weight * high)
+
+    def until(self, subject: Subject, unit: int) -> int:
+        data = subject.data[self.tracker]
+        if data is None:
+            return FOREVER
+        if isinstance(data, Latest):
+            return next_out(data, unit, self.window)
+        assert isinstance(data, Series)
+        return first_leaving(data, unit, self.window)
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         return self.rising
@@ -114,6 +139,10 @@ class CompletedRule(CompiledRule):
 
     def value(self, subject: Subject, unit: int) -> float:
         return self.weight * self.points if self.count(subject, unit) == len(self.values) else 0.0
+
+    def until(self, subject: Subject, unit: int) -> int:
+        data = subject.data[self.tracker]
+        return next_out(data, unit, self.window) if isinstance(data, Latest) else FOREVER
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         return True
@@ -155,6 +184,12 @@ class ShareRule(CompiledRule):
         if below < self.min or below == 0:
             return 0.0
         return self.weight * tier_points(self.tiers, above / below)
+
+    def until(self, subject: Subject, unit: int) -> int:
+        above, below = subject.data[self.numerator], subject.data[self.denominator]
+        first = first_leaving(above, unit, self.window) if isinstance(above, Series) else FOREVER
+        second = first_leaving(below, unit, self.window) if isinstance(below, Series) else FOREVER
+        return min(first, second)
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         return self._counts(subject, first) == self._counts(subject, last)
