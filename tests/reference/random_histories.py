@@ -53,12 +53,17 @@ class HistoryBuilder:
         self.people = rng.randint(1, 4)
         self.mails = [rng.choice(EMAILS).format(number) for number in range(self.people)]
         self.clock = parse_time(rng.choice(STARTS)) + rng.choice([0, 0, 1, rng.randrange(DAY)])
-        self.steady = rng.random() < 0.5  # of a steady person the same key comes with most events
+        self.steady = rng.random() < 0.4  # of a steady person the same key comes with most events
+        self.apart = rng.random() < 0.5  # keys come alone at first, so that leads exist when they are linked
+        self.early = True
 
     def events(self, count: int) -> list[Event]:
         """A history in order of arrival."""
         rng = self.rng
-        made = [self._one(number) for number in range(count)]
+        made = []
+        for number in range(count):
+            self.early = number < count * 0.6
+            made.append(self._one(number))
         for number in range(len(made)):
             if rng.random() < 0.1:
                 made.append(self._again(made[number]))
@@ -121,6 +126,9 @@ class HistoryBuilder:
             keys["email"] = rng.choice(self.mails)
         if rng.random() < 0.1:
             keys["email"] = f" {mail.upper()}"
+        if self.apart and self.early and rng.random() < 0.9:
+            name = rng.choice(list(keys))
+            return {name: keys[name]}
         names = rng.choice([["user_id"], ["email"], ["anonymous_id"], ["user_id", "anonymous_id"], ["email", "anonymous_id"],
                             ["user_id", "email"], ["user_id", "email", "anonymous_id"]])  # fmt: skip
         return {name: keys[name] for name in names}

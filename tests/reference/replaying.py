@@ -203,22 +203,18 @@ class Replay:
         A member is to see new facts of its account, and a new published score of it that leads use. Whether a score is
         new is found by adding the event; then it is taken out once more, to look at the members before it.
         """
+        due: dict[str, int] = {}
         self._put(subject, told, event)
-        changed = [
-            a
-            for a, card in accounts
-            if (a is told and event.get("account_facts")) or self._differs(card, self._card(a))
-        ]
-        members = [m for a in changed for m in self.world.members(a, a.clock or 0) if m is not subject]
-        clocks = {
-            m.key: max(a.clock or 0, m.clock or 0)
-            for a in changed
-            for m in members
-            if m in self.world.members(a, a.clock or 0)
-        }
+        for account, card in accounts:
+            clock = account.clock or 0
+            if self._differs(card, self._card(account)):
+                due |= {member.key: clock for member in self.world.members(account, clock)}
+            elif account is told and event.get("account_facts"):
+                due |= {member.key: event["at"] for member in self.world.members(account, clock)}
         self._take_back(subject, told, event)
+        members = [self.world.leads[key] for key in due if subject.kind == "account" or key != subject.key]
         for member in members:
-            self.stages.advance(member, clocks[member.key])
+            self.stages.advance(member, max(due[member.key], member.clock or 0))
         before = [(member, self._card(member)) for member in members]
         self._put(subject, told, event)
         return before

@@ -40,7 +40,8 @@ def generate(seed: int, *, events: int | None = None, account_scores: bool = Fal
         made = history.events(count)
     last = max(parse_time(event["time"]) for event in made)
     boundary = (last // build.unit + rng.choice([1, 3, 25])) * build.unit
-    return model, made, rng.choice([last, last + 1, boundary, boundary + rng.randrange(build.unit), boundary])
+    untils = [last, last + 1, boundary, boundary + rng.randrange(build.unit), boundary]
+    return model, made, rng.choice([*untils, *untils, last - rng.randrange(20 * build.unit)])
 
 
 def values_taken(model: Json, events: list[Json]) -> dict[str, list[float]]:
@@ -86,7 +87,7 @@ def _smaller(example: Example) -> Iterator[Example]:
     for number, event in enumerate(events):
         for field in ("properties", "facts", "account_facts", "account_id", "anonymous_id", "email"):
             others = {"user_id", "email", "anonymous_id"} - {field}
-            if event.get("channel") == "crm" and field == "properties":
+            if event.get("channel") == "crm" and (field == "properties" or event["type"] == "unlink"):
                 continue
             if field in event and (others & set(event) or field not in ("anonymous_id", "email", "account_id")):
                 changed_event = {name: value for name, value in event.items() if name != field}
