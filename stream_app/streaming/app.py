@@ -14,8 +14,9 @@ from yarl import URL
 
 from stream_app.streaming.agents import add_agent
 from stream_app.streaming.health import end_process
-from stream_app.streaming.lanes import Failed, Lanes
+from stream_app.streaming.lanes import Failed, Lanes, StoreFactory
 from stream_app.streaming.processor import Clock, ProcessorFactory
+from stream_app.streaming.rocks import RocksStore, Slot
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 from stream_app.streaming.store import MemoryStore, PartitionStore
 from stream_app.streaming.tables import add_table
@@ -86,8 +87,12 @@ def create_app(
     return app
 
 
-def _stores(settings: WorkerSettings) -> Any:
+def _stores(settings: WorkerSettings) -> StoreFactory:
+    slot = Slot(settings.data_dir / settings.app)
+
     def make(agent: AgentSettings, partition: int) -> PartitionStore:
-        return MemoryStore()
+        if settings.store == "memory":
+            return MemoryStore()
+        return RocksStore(slot.path() / f"{agent.name}-{partition}", settings.store_max_age_ms, wall_clock)
 
     return make

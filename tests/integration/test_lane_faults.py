@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.lanes.process import until
 from tests.lanes.scenario import Scenario
 
@@ -10,9 +12,10 @@ SLOW = {"pause_us": 100}
 SMALL = {"slice_records": 100, "transaction_records": 200, "buffer_records": 500}
 
 
-async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Path, store: str) -> None:
     """SIGKILL of one worker after the other while they work off a backlog."""
-    scenario = Scenario(broker, tmp_path)
+    scenario = Scenario(broker, tmp_path, store=store)
     await scenario.create()
     await scenario.load(events=60_000, keys=3000)
     with (

@@ -70,7 +70,7 @@ class Scenario:
             "app": self.name,
             "partitions": PARTITIONS,
             "agents": [agent],
-            "data_dir": str(self.directory / name),
+            "data_dir": str(self.directory / "data"),
             "store": self.store,
             "counting": {"out": self.topic("out"), **(counting or {})},
             "limits": {"session_timeout": 2.0},
