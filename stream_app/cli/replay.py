@@ -1,10 +1,10 @@
 """`stream-app replay` and `score`: the engine offline."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
-from typing import IO, Annotated, Any
+from typing import Annotated, Any, BinaryIO, Literal
 
 import orjson
 import typer
@@ -60,9 +60,9 @@ def replay(
 
     Prints the transitions in the order made.
     """
-    from stream_app.history.events import read_lines
     from stream_app.history.replay import finish, ordered
     from stream_app.history.replay import replay as run
+    from stream_app.ingest.ndjson import read_events
     from stream_app.modelfiles import read_model
     from stream_app.runtime.world import World
 
@@ -70,7 +70,7 @@ def replay(
     with ExitStack() as files:
         emit = _writer(files, transitions)
         refuse = _refuser(files, dead_letters, events)
-        lines = read_lines(_input(files, events))
+        lines = read_events(_input(files, events), events)
         run(world, ordered(lines, order.value), now=now, transition=emit, refused=refuse)
         finish(world, until, emit)
         if scores is not None:
@@ -91,13 +91,13 @@ def score(
 ) -> None:
     """Print one lead's (or account's) score at a time, as JSON; with --explain, why it is what it is."""
     from stream_app.engine.explain import explain as explanation
-    from stream_app.history.events import read_lines
     from stream_app.history.replay import score_at
+    from stream_app.ingest.ndjson import read_events
     from stream_app.modelfiles import read_model
 
     with ExitStack() as files:
         refuse = _refuser(files, None, events)
-        found = score_at(read_model(model), read_lines(_input(files, events)), lead, at, refuse)
+        found = score_at(read_model(model), read_events(_input(files, events), events), lead, at, refuse)
     if found is None:
         raise KnownError(f"{lead}: no such lead or account in {events}")
     world, subject = found
@@ -112,26 +112,22 @@ def score(
         print_json(record)
 
 
-def _input(files: ExitStack, path: str) -> Iterator[bytes]:
-    if path == "-":
-        return iter(sys.stdin.buffer)
+def _input(files: ExitStack, path: str) -> BinaryIO:
+    return sys.stdin.buffer if path == "-" else _opened(files, path, "rb")
+
+
+def _opened(files: ExitStack, path: str, mode: Literal["rb", "wb"]) -> BinaryIO:
     try:
-        return iter(files.enter_context(open(path, "rb")))
+        return files.enter_context(open(path, mode))
     except OSError as error:
         raise KnownError(f"{path}: {error.strerror}") from None
 
 
 def _writer(files: ExitStack, path: str) -> Callable[[dict[str, Any]], None]:
     """A function that writes one JSON line to a file, or to stdout for `-`."""
-    out: IO[bytes]
     if path == "-":
-        out = sys.stdout.buffer
-        files.callback(out.flush)
-    else:
-        try:
-            out = files.enter_context(open(path, "wb"))
-        except OSError as error:
-            raise KnownError(f"{path}: {error.strerror}") from None
+        files.callback(sys.stdout.buffer.flush)
+    out = sys.stdout.buffer if path == "-" else _opened(files, path, "wb")
 
     def write(document: dict[str, Any]) -> None:
         out.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))

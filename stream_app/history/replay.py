@@ -7,7 +7,8 @@ from typing import Any, Literal
 from stream_app.engine.activity import Activity
 from stream_app.engine.model.types import Model
 from stream_app.engine.times import format_time
-from stream_app.history.events import Line
+from stream_app.ingest import Refusal
+from stream_app.ingest.ndjson import EventLine
 from stream_app.runtime.world import World
 
 Order = Literal["arrival", "time"]
@@ -17,7 +18,7 @@ Order = Literal["arrival", "time"]
 class Refused:
     """An event that was not taken: its line, the code, what is wrong, and where (a JSON pointer, "" for the whole)."""
 
-    line: Line
+    line: EventLine
     code: str
     message: str
     pointer: str = ""
@@ -31,16 +32,16 @@ class Refused:
         }
 
 
-def ordered(lines: Iterable[Line], order: Order) -> Iterator[Line]:
+def ordered(lines: Iterable[EventLine], order: Order) -> Iterator[EventLine]:
     """The lines in file order, or by the events' times, ties in file order; unreadable ones keep their place first."""
     if order == "arrival":
         return iter(lines)
-    return iter(sorted(lines, key=lambda line: -1 if line.activity is None else line.activity.time))
+    return iter(sorted(lines, key=lambda line: -1 if isinstance(line.event, Refusal) else line.event.time))
 
 
 def replay(
     world: World,
-    lines: Iterable[Line],
+    lines: Iterable[EventLine],
     *,
     now: int | None,
     transition: Callable[[dict[str, Any]], None],
@@ -52,18 +53,17 @@ def replay(
     `now` (milliseconds) refuses events of the future; None refuses none. `taken` hears of every event not refused.
     """
     for line in lines:
-        if line.activity is None:
-            refusal = line.refusal
-            assert refusal is not None
-            refused(Refused(line, refusal.code, refusal.message, refusal.pointer))
+        event = line.event
+        if isinstance(event, Refusal):
+            refused(Refused(line, event.code, event.message, event.pointer))
             continue
-        code = world.apply(line.activity, now)
+        code = world.apply(event, now)
         for document in world.take_transitions():
             transition(document)
         if code is not None:
-            refused(Refused(line, code, _why(world, line.activity, code), "/time"))
+            refused(Refused(line, code, _why(event, code), "/time"))
         elif taken is not None:
-            taken(line.activity)
+            taken(event)
 
 
 def finish(world: World, until: int | None, transition: Callable[[dict[str, Any]], None]) -> None:
@@ -74,7 +74,7 @@ def finish(world: World, until: int | None, transition: Callable[[dict[str, Any]
             transition(document)
 
 
-def _why(world: World, activity: Activity, code: str) -> str:
+def _why(activity: Activity, code: str) -> str:
     when = format_time(activity.time)
     if code == "future":
         return f"its time {when} is in the future"
@@ -84,7 +84,7 @@ def _why(world: World, activity: Activity, code: str) -> str:
 
 
 def score_at(
-    model: Model, lines: Iterable[Line], key: str, at: int | None, refused: Callable[[Refused], None]
+    model: Model, lines: Iterable[EventLine], key: str, at: int | None, refused: Callable[[Refused], None]
 ) -> tuple[World, Any] | None:
     """The world at `at`, and the lead or account that `key` (`user:...`, `email:...`, `anon:...`, `account:ID`) names.
 

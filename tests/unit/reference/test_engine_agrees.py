@@ -5,15 +5,16 @@
 
 import json
 import os
+from io import BytesIO
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from stream_app.engine.model.load import load_model
 from stream_app.engine.model.problems import ModelError
-from stream_app.history.events import read_lines
 from stream_app.history.replay import Order, Refused, finish, ordered
 from stream_app.history.replay import replay as engine_replay
+from stream_app.ingest.ndjson import read_events
 from stream_app.runtime.world import World
 from tests.reference import Result, compare, replay
 from tests.reference.cases import model_text
@@ -44,7 +45,8 @@ def engine(
     def refused(refusal: Refused) -> None:
         result.dead_letters.append((refusal.line.number - 1, refusal.code))
 
-    lines = ordered(read_lines([json.dumps(event).encode() for event in events]), order)
+    file = BytesIO(b"\n".join(json.dumps(event).encode() for event in events))
+    lines = ordered(read_events(file, "events"), order)
     engine_replay(world, lines, now=now, transition=result.transitions.append, refused=refused)
     finish(world, until, result.transitions.append)
     result.scores = world.scores()
