@@ -4,24 +4,29 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-_COMPANIES: Final = (
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_COMPANIES: Final = _words(
     "Alderbrook Amberline Anvilworks Basalt Birchway Bluefin Brightpath Cedarpoint Cloudberry Cobaltic Copperleaf "
     "Driftwood Eastgate Emberly Fernhill Flintrock Foxglove Goldcrest Graniteer Harborlight Hazelnut Ironbark Juniper "
     "Kestrel Lakehouse Larkspur Lumenry Maplegrove Marlin Meadowlark Northwind Oakhurst Pinecone Quarrystone Redwood "
     "Silverfin Stonebridge Tidewater Umberfield Willowbank"
-).split()
-_FIRST: Final = (
+)
+_FIRST: Final = _words(
     "Ada Alan Amira Ann Anton Beatriz Ben Carla Chen Clara Daniel Diego Elena Emil Fatima Felix Grace Hana Hugo Ida "
     "Ines Ivan Jana Jonas Kai Katya Lars Leila Lena Liam Lucia Marco Maria Mei Milan Mina Nadia Nils Nora Olga Omar "
     "Paul Pia Priya Rafael Rosa Ruth Sam Sara Sven Tara Theo Tom Uma Vera Viktor Wei Yara Yusuf Zoe"
-).split()
-_LAST: Final = (
+)
+_LAST: Final = _words(
     "Adler Ahmed Almeida Bauer Becker Brown Castro Chan Clarke Costa Cruz Dahl Diaz Dubois Ek Evans Falk Ferrari Fischer "
     "Garcia Gupta Haas Hansen Ito Jansen Jones Kaur Keller Khan Kim Kovacs Larsen Lee Lopez Marin Meyer Moreau Nagy "
     "Nielsen Novak Okafor Olsen Park Patel Petrov Quinn Reyes Rossi Santos Sato Schmidt Silva Singh Smith Tanaka Torres "
     "Vogel Wang Weber Young"
-).split()
-_MASHED: Final = "asdf qwerty zxcvbn qwer asdfgh lkjh poiuy".split()
+)
+_MASHED: Final = ("asdf", "qwerty", "zxcvbn", "qwer", "asdfgh", "lkjh", "poiuy")
 _JOBS: Final = (
     ("Chief Technology Officer", "Engineering"),
     ("Chief Marketing Officer", "Marketing"),
@@ -101,5 +106,11 @@ def make_person(rng: Random, number: int, company: Company | None) -> Person:
 def make_spammer(rng: Random, number: int) -> Person:
     """Somebody who types what lies under the fingers."""
     first, last = rng.choice(_MASHED), rng.choice(_MASHED)
-    facts = {"first_name": first, "last_name": last, "company": rng.choice(_MASHED), "job_title": first, "country": "US"}
+    facts = {
+        "first_name": first,
+        "last_name": last,
+        "company": rng.choice(_MASHED),
+        "job_title": first,
+        "country": "US",
+    }
     return Person(number, f"{first}{number}@mailinator.com", None, None, facts)

@@ -75,6 +75,10 @@ class EventFile:
             raise EventFileError(f"{self.name}, {first}{more}; --skip-invalid FILE sends the others")
         return Checked(good, bad)
 
+    def lines(self) -> Iterator[EventLine]:
+        """Every line that is not blank, from the beginning: for who sends at a pace of their own."""
+        return self._lines("reading", lambda _what, _done, _total: None)
+
     async def send(self, checked: Checked, sender: EventSender, manifest: Manifest, progress: Progress) -> Sent:
         """Send every good line to its topic, in the file's order, and wait until Kafka has acknowledged them all.
 
