@@ -64,7 +64,7 @@ def test_validate_prints_every_problem(cli: Cli) -> None:
     assert (result.code, result.out) == (1, "")
     assert [line.split(": ")[:2] for line in result.err.splitlines()] == [
         [f"{path}:2:21", "scores.s.clamp"],
-        [f"{path}:4:35", "rules[0].score"],
+        [f"{path}:4:32", "rules[0].score"],
     ]
     told = json.loads(cli.run("model", "validate", path, "--json").out)
     assert [one["line"] for one in told["problems"]] == [2, 4]

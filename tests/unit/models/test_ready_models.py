@@ -59,3 +59,9 @@ def test_models_are_read_by_path_too() -> None:
     text, source = model_text("minimal")
     assert source == "minimal.yaml"
     assert text.startswith("# Five rules")
+
+
+def test_the_default_model_names_actions_of_every_stage() -> None:
+    """S273, S287: the lists that the articles lost are in the default: actions of interest, and of exploration."""
+    tags = [rule.stage for rule in read_model().lead.rules if is_action(rule)]
+    assert [tags.count(stage) > 2 for stage in FUNNEL[:3]] == [True, True, True]
