@@ -5,6 +5,7 @@ score, ladders). *Hot* keeps the leads decoded; *cold* decodes and encodes the l
 """
 
 import argparse
+import gc
 import json
 import random
 import statistics
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 
 from stream_app.engine.activity import Activity, Value
 from stream_app.engine.admission import verdict
-from stream_app.engine.encoding import decode, encode
+from stream_app.engine.encoding import card_of, decode_with_card, encode
 from stream_app.engine.plan import Plan
 from stream_app.engine.state import NEVER, Subject
 from stream_app.engine.times import DAY, HOUR, MINUTE
@@ -24,7 +25,10 @@ from stream_app.runtime.lead import Lead
 START = 1_767_225_600_000  # 2026-01-01
 LEADS = 1_000
 PATHS = ("/pricing", "/pricing/eu", "/blog/a", "/blog/b", "/docs", "/")
-FACTS: tuple[dict[str, Value | None], ...] = ({"job_title": "CIO", "industry": "software", "employees": 120}, {"first_name": "ann", "country": "US"})
+FACTS: tuple[dict[str, Value | None], ...] = (
+    {"job_title": "CIO", "industry": "software", "employees": 120},
+    {"first_name": "ann", "country": "US"},
+)
 
 
 def activities(count: int, leads: int, seed: int) -> Iterator[tuple[int, Activity]]:
@@ -85,9 +89,12 @@ def cold(plan: Plan, events: list[tuple[int, Activity]]) -> float:
     states = [encode(plan, Subject(f"user:u-{number}", len(plan.trackers))) for number in range(LEADS)]
     began = time.process_time()
     for number, event in events:
-        subject = decode(plan, states[number])
-        take(plan, Lead(plan, subject), event)
-        states[number] = encode(plan, subject)
+        subject, kept = decode_with_card(plan, states[number])
+        lead = Lead(plan, subject)
+        if kept is not None:
+            lead.resume(card_of(plan, subject, lead.view, kept))
+        take(plan, lead, event)
+        states[number] = encode(plan, subject, lead.card)
     return len(events) / (time.process_time() - began)
 
 
@@ -97,7 +104,7 @@ def size(plan: Plan, count: int) -> int:
     lead = Lead(plan, Subject("user:u-1", len(plan.trackers)))
     for number in range(count):
         take(plan, lead, activity(chance, f"01J{number:023d}", 1, START + number * HOUR))
-    return len(encode(plan, lead.subject))
+    return len(encode(plan, lead.subject, lead.card))
 
 
 def main() -> None:
@@ -110,6 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     model = read_model(options.model)
     plan = Plan(model, model.lead)
+    gc.set_threshold(50_000, 50, 50)  # as the worker does
     events = list(activities(options.events, LEADS, 1))
     figures: dict[str, float] = {}
     for name, run in (("hot", hot), ("cold", cold)):

@@ -1,7 +1,9 @@
-"""A subject's state as bytes: MessagePack, versioned, compact (scoring.md leaves the form to us).
+"""A subject's state as bytes: a format number, then MessagePack; compact (scoring.md leaves the form to us).
 
-The layout is a list, `FORMAT` first. A reader upgrades older layouts one step at a time (`_UPGRADES`); a newer one is
-refused. Encoding forgets what is past its horizon, so that state does not grow with what no longer counts.
+A reader brings older formats up to date one step at a time (`_UPGRADES`); a newer one is refused. Encoding forgets what
+is past its horizon, so that state does not grow with what no longer counts. Each tracker's data is a string of bytes
+of its own, which is neither decoded nor encoded again unless an event touches it; likewise the contributions at the
+clock lie beside the data, good only for the version of the model that made them.
 """
 
 from collections.abc import Callable
@@ -9,108 +11,147 @@ from typing import Any, Final
 
 import msgspec
 
+from stream_app.engine.moment import Moment
 from stream_app.engine.plan import Plan
+from stream_app.engine.scoring import Card, scores_of
 from stream_app.engine.seen import SeenIds
 from stream_app.engine.state import Cell, LadderState, Subject
 
 FORMAT: Final = 1
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder()
+_LadderRow = tuple[str, int, int, int, int, dict[str, int]]
+_CardRow = tuple[bytes, int, list[int], list[float], list[int]]
+_Row = tuple[
+    str,  # key
+    int,  # clock
+    int,  # first
+    int,  # latest
+    bytes,  # event ids
+    int,  # their floor
+    dict[str, Cell],  # facts
+    dict[str, Cell],  # marks
+    dict[int, bytes],  # data by tracker id
+    dict[str, _LadderRow],
+    bool,  # settled
+    int,  # revision
+    list[Any] | None,  # published
+    tuple[str, dict[str, Any]] | None,  # the account as a lead sees it
+    _CardRow | None,
+]
 
-# From a layout's number to the step that makes it the next: takes and returns the whole list.
-_UPGRADES: dict[int, Callable[[list[Any]], list[Any]]] = {}
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Row).decode
+
+# From a format's number to the step that makes it the next one.
+_UPGRADES: dict[int, Callable[[bytes], bytes]] = {}
 
 
 class StateError(Exception):
     """Bytes that are no state this version can read."""
 
 
-def encode(plan: Plan, subject: Subject) -> bytes:
-    """A subject's state as bytes; `decode` gives it back."""
+def encode(plan: Plan, subject: Subject, card: Card | None = None) -> bytes:
+    """A subject's state as bytes; `decode` gives it back. With its `card`, that need not be computed again."""
     unit = max(subject.clock, 0) // plan.resolution
     oldest = subject.latest - plan.lateness
-    data: list[Any] = []
-    for tracker, held in zip(plan.trackers, subject.data, strict=True):
+    data: dict[int, bytes] = dict(subject.foreign)
+    for tracker in plan.trackers:
+        held = subject.data[tracker.position]
         if held is not None:
-            tracker.prune(held, unit, oldest)
-            data.append([tracker.id, *tracker.dump(held)])
-    data.extend([ident, *raw] for ident, raw in subject.foreign.items())
-    ladders = {name: _ladder_row(state) for name, state in subject.ladders.items()}
-    return _encoder.encode(
-        [
-            FORMAT,
+            data[tracker.id] = tracker.pack(held, unit, oldest)
+    body = _encode(
+        (
             subject.key,
             subject.clock,
             subject.first,
             subject.latest,
-            bytes(subject.seen.packed),
+            subject.seen.packed,
             subject.seen.floor,
             subject.facts,
             subject.marks,
             data,
-            ladders,
+            {name: _ladder_row(state) for name, state in subject.ladders.items()},
             subject.settled,
             subject.revision,
             subject.published,
             subject.account,
-        ]
+            None if card is None else _card_row(plan, card),
+        )
     )
+    return bytes((FORMAT,)) + body
 
 
 def decode(plan: Plan, raw: bytes) -> Subject:
     """The subject that `encode` made bytes of. Raises `StateError` for anything else."""
+    return decode_with_card(plan, raw)[0]
+
+
+def decode_with_card(plan: Plan, raw: bytes) -> tuple[Subject, list[Any] | None]:
+    """As `decode`, with what `card_of` needs to make the card again: None if the model's version is another."""
     try:
-        row = _decoder.decode(raw)
-        row = _upgraded(row)
-        return _subject(plan, row)
-    except (msgspec.DecodeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-        raise StateError(f"not the state of a lead or account: {error}") from error
-
-
-def _upgraded(row: list[Any]) -> list[Any]:
-    if not isinstance(row, list) or not row or not isinstance(row[0], int):
-        raise StateError("not the state of a lead or account")
-    if row[0] > FORMAT:
-        raise StateError(f"state of format {row[0]}, which is newer than this program's {FORMAT}: upgrade the program")
-    while row[0] < FORMAT:
-        step = _UPGRADES.get(row[0])
-        if step is None:
-            raise StateError(f"state of format {row[0]}, which this program no longer reads")
-        row = step(row)
-    return row
-
-
-def _subject(plan: Plan, row: list[Any]) -> Subject:
-    _, key, clock, first, latest, seen, floor, facts, marks, data, ladders, settled, revision, published, account = row
-    subject = Subject(key, len(plan.trackers))
-    subject.clock, subject.first, subject.latest = clock, first, latest
-    subject.seen = SeenIds(seen, floor)
-    subject.facts = {name: _cell(cell) for name, cell in facts.items()}
-    subject.marks = {name: _cell(cell) for name, cell in marks.items()}
-    for ident, *held in data:
+        row = _decode(_upgraded(raw))
+    except msgspec.DecodeError as error:
+        raise StateError(f"not the state of a lead or account: {error}") from None
+    subject = Subject(row[0], len(plan.trackers))
+    subject.clock, subject.first, subject.latest = row[1], row[2], row[3]
+    subject.seen = SeenIds(row[4], row[5])
+    subject.facts, subject.marks = row[6], row[7]
+    for ident, packed in row[8].items():
         position = plan.tracker_at.get(ident)
         if position is None:
-            subject.foreign[ident] = held
+            subject.foreign[ident] = packed
         else:
-            subject.data[position] = plan.trackers[position].load(held)
-    subject.ladders = {name: _ladder(cells) for name, cells in ladders.items()}
-    subject.settled, subject.revision, subject.published = settled, revision, published
-    subject.account = None if account is None else (account[0], account[1])
-    return subject
+            subject.data[position] = plan.trackers[position].closed(packed)
+    subject.ladders = {name: _ladder(cells) for name, cells in row[9].items()}
+    subject.settled, subject.revision, subject.published, subject.account = row[10], row[11], row[12], row[13]
+    card = row[14]
+    return subject, None if card is None or card[0] != plan.tag else list(card)
 
 
-def _cell(cell: list[Any]) -> Cell:
-    time, event_id, value = cell
-    return (time, event_id, value)
+def _upgraded(raw: bytes) -> bytes:
+    """The body of a state in today's format."""
+    number, body = (raw[0], raw[1:]) if raw else (0, b"")
+    if number > FORMAT:
+        raise StateError(f"state of format {number}, which is newer than this program's {FORMAT}: upgrade the program")
+    while number < FORMAT:
+        step = _UPGRADES.get(number)
+        if step is None:
+            raise StateError(f"state of format {number}, which this program does not read")
+        body = step(body)
+        number += 1
+    return body
 
 
-def _ladder_row(state: LadderState) -> list[Any]:
-    return [state.stage, state.entered, state.seq, state.moved, state.obeyed, state.left]
+def _card_row(plan: Plan, card: Card) -> _CardRow:
+    rules, values, until = [], [], []
+    for index, value in enumerate(card.contributions):
+        if value != 0 or plan.rules[index].timed:
+            rules.append(index)
+            values.append(value)
+            until.append(min(card.until[index] - card.unit, _FAR))
+    return plan.tag, card.unit, rules, values, until
 
 
-def _ladder(row: list[Any]) -> LadderState:
-    stage, entered, seq, moved, obeyed, left = row
-    state = LadderState(stage, entered)
-    state.seq, state.moved, state.obeyed, state.left = seq, moved, obeyed, left
+_FAR: Final = 1 << 20  # units: as good as for ever, in few bytes
+
+
+def card_of(plan: Plan, subject: Subject, view: Any, row: list[Any]) -> Card:
+    """The card that was encoded with a lead's state. Accounts' cards also depend on their members."""
+    _, unit, rules, values, until = row
+    contributions = [0.0] * len(plan.rules)
+    changes = [unit + _FAR] * len(plan.rules)
+    for place, index in enumerate(rules):
+        contributions[index] = float(values[place])
+        changes[index] = unit + until[place]
+    scores = scores_of(plan, contributions, view, None)
+    return Card(unit, contributions, changes, Moment(subject, view, unit, unit, scores, scores))
+
+
+def _ladder_row(state: LadderState) -> _LadderRow:
+    return state.stage, state.entered, state.seq, state.moved, state.obeyed, state.left
+
+
+def _ladder(row: _LadderRow) -> LadderState:
+    state = LadderState(row[0], row[1])
+    state.seq, state.moved, state.obeyed, state.left = row[2], row[3], row[4], row[5]
     return state

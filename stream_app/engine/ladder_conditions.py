@@ -26,6 +26,7 @@ from stream_app.engine.model.types import (
     Test,
 )
 from stream_app.engine.moment import Moment, Scores, passes, reaches
+from stream_app.engine.trackers import Tracker
 
 NO: Final = 0
 MAYBE: Final = 1
@@ -87,13 +88,13 @@ class FactClause(Clause):
 class SignalClause(Clause):
     """An activity whose age is below so many units; it only grows older."""
 
-    def __init__(self, tracker: int, units: int, resolution: int) -> None:
+    def __init__(self, tracker: Tracker, units: int, resolution: int) -> None:
         self.tracker = tracker
         self.units = units
         self.resolution = resolution
 
     def over(self, moment: Moment) -> int:
-        data = moment.subject.data[self.tracker]
+        data = self.tracker.of(moment.subject.data)
         if data is None or data.last < 0:
             return NO
         seen = data.last // self.resolution
@@ -202,7 +203,7 @@ class CompiledLadder:
 class LadderCompiler:
     """Compiles what a scorecard says about stages, grades and bands. `signal` gives the tracker of a selector."""
 
-    def __init__(self, position: dict[str, int], signal: Callable[[Selector], int], resolution: int) -> None:
+    def __init__(self, position: dict[str, int], signal: Callable[[Selector], Tracker], resolution: int) -> None:
         self.position = position
         self.signal = signal
         self.resolution = resolution

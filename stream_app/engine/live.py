@@ -87,6 +87,11 @@ class Live:
         card.until = until
         self._card = card
 
+    def resume(self, card: Card) -> None:
+        """Go on from a card that was kept with the state."""
+        self._card = card
+        self._facts_stale = False
+
     def outlook(self) -> Outlook:
         """What comes next if nothing else happens."""
         return Outlook(self.plan, self.subject, self.view, self.card, self.extras)
@@ -112,11 +117,7 @@ class Live:
             if probe.where is not None and not probe.where(activity.properties):
                 continue
             for position in probe.trackers:
-                tracker = plan.trackers[position]
-                held = data[position]
-                if held is None:
-                    held = data[position] = tracker.new()
-                if tracker.observe(held, activity):
+                if plan.trackers[position].count(data, activity):
                     self._counted = True
                     for rule in plan.rules_of[position]:
                         if rule not in stale:

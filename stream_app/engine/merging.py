@@ -16,11 +16,10 @@ def absorb(plan: Plan, into: Subject, other: Subject) -> None:
         put(into.facts, name, cell)
     for name, cell in other.marks.items():
         put(into.marks, name, cell)
-    for position, data in enumerate(other.data):
-        if data is None:
-            continue
-        ours = into.data[position]
-        into.data[position] = data if ours is None else plan.trackers[position].merge(ours, data)
+    for tracker in plan.trackers:
+        theirs, ours = tracker.of(other.data), tracker.of(into.data)
+        if theirs is not None:
+            into.data[tracker.position] = theirs if ours is None else tracker.merge(ours, theirs)
     for ident, raw in other.foreign.items():
         into.foreign.setdefault(ident, raw)
 

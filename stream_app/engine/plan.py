@@ -99,6 +99,7 @@ class Plan:
     def __init__(self, model: Model, card: Scorecard) -> None:
         self.model_name = model.name
         self.version = model.version
+        self.tag = bytes.fromhex(model.version[:8])  # tells versions apart in a state
         self.resolution = model.resolution
         self.lateness = model.lateness
         self.card = card
@@ -181,35 +182,35 @@ class _Builder:
                 return PerUnitOfFact(rule), []
             case InactivityRule():
                 last = self.signal(rule.on, watched=False)
-                return SilenceRule(rule, last, resolution), [last]
+                return SilenceRule(rule, last, resolution), [last.position]
             case ActivityRule() | QuantityRule():
                 summed = self._sum_tracker(rule)
-                return SumRule(rule, summed, resolution), [summed]
+                return SumRule(rule, summed, resolution), [summed.position]
             case FrequencyRule():
                 counted = self._series(rule.on, units_in(rule.window, resolution))
-                return TieredRule(rule, counted, resolution), [counted]
+                return TieredRule(rule, counted, resolution), [counted.position]
             case RatioRule():
                 window = units_in(rule.window, resolution)
                 above, below = self._series(rule.numerator, window), self._series(rule.denominator, window)
-                return ShareRule(rule, above, below, resolution), [above, below]
+                return ShareRule(rule, above, below, resolution), [above.position, below.position]
             case DistinctRule():
                 values = self._latest(rule.on, rule.of, rule.window, max((n for n, _ in rule.tiers), default=1), None)
-                return TieredRule(rule, values, resolution), [values]
+                return TieredRule(rule, values, resolution), [values.position]
             case CompleteRule():
                 wanted = frozenset(filter(None, map(distinct_value, rule.values)))
                 found = self._latest(rule.on, rule.of, rule.window, len(wanted), wanted)
-                return CompletedRule(rule, wanted, found, resolution), [found]
+                return CompletedRule(rule, wanted, found, resolution), [found.position]
 
-    def signal(self, selector: Selector, watched: bool = True) -> int:
+    def signal(self, selector: Selector, watched: bool = True) -> Tracker:
         """The tracker of when a selector last matched; `watched` ones matter to ladders."""
-        position = self._tracker(
+        tracker = self._tracker(
             "last", selector, (), lambda ident: LastTracker(ident, self.model.resolution, -1), horizon=-1
         )
         if watched:
-            self.signals.add(position)
-        return position
+            self.signals.add(tracker.position)
+        return tracker
 
-    def _sum_tracker(self, rule: ActivityRule | QuantityRule) -> int:
+    def _sum_tracker(self, rule: ActivityRule | QuantityRule) -> Tracker:
         resolution = self.model.resolution
         horizon = DecayTable(rule.decay, resolution).horizon
         field = rule.field if isinstance(rule, QuantityRule) else None
@@ -229,7 +230,7 @@ class _Builder:
 
     def _earliest(
         self, on: Selector, limit: Limit, horizon: int, field: str | None, each: float, ceiling: float | None
-    ) -> int:
+    ) -> Tracker:
         calendar = Calendar(self.model.timezone, limit.per)
         return self._tracker(
             "earliest",
@@ -241,42 +242,43 @@ class _Builder:
             horizon,
         )
 
-    def _series(self, on: Selector, horizon: int) -> int:
+    def _series(self, on: Selector, horizon: int) -> Tracker:
         return self._tracker(
             "series", on, (), lambda ident: SeriesTracker(ident, self.model.resolution, horizon), horizon
         )
 
-    def _latest(self, on: Selector, of: str, window: int, most: int, values: frozenset[str] | None) -> int:
+    def _latest(self, on: Selector, of: str, window: int, most: int, values: frozenset[str] | None) -> Tracker:
         resolution = self.model.resolution
         horizon = units_in(window, resolution)
-        position = self._tracker(
+        tracker = self._tracker(
             "latest",
             on,
             (of, sorted(values) if values is not None else None),
             lambda ident: LatestTracker(ident, resolution, horizon, of, most, values),
             horizon,
         )
-        tracker = self.plan.trackers[position]
         assert isinstance(tracker, LatestTracker)
         tracker.most = max(tracker.most, most)
-        return position
+        return tracker
 
     def _tracker(
         self, kind: str, on: Selector, more: tuple[object, ...], make: Callable[[int], Tracker], horizon: int
-    ) -> int:
+    ) -> Tracker:
         """The position of the tracker of this description, made if there is none yet."""
         plan = self.plan
         ident = _identity(kind, on, more, self.model.resolution)
         position = plan.tracker_at.get(ident)
         if position is None:
             position = plan.tracker_at[ident] = len(plan.trackers)
-            plan.trackers.append(make(ident))
+            tracker = make(ident)
+            tracker.position = position
+            plan.trackers.append(tracker)
             plan.rules_of.append([])
             plan.index_tracker(position, on)
         tracker = plan.trackers[position]
         if tracker.horizon >= 0:
             tracker.horizon = -1 if horizon < 0 else max(tracker.horizon, horizon)
-        return position
+        return tracker
 
 
 def _identity(kind: str, on: Selector, more: tuple[object, ...], resolution: int) -> int:

@@ -52,7 +52,7 @@ class Subject:
         self.facts: dict[str, Cell] = {}
         self.marks: dict[str, Cell] = {}
         self.data: list[Data | None] = [None] * trackers
-        self.foreign: dict[int, list[object]] = {}
+        self.foreign: dict[int, bytes] = {}
         self.ladders: dict[str, LadderState] = {}
         self.settled = True  # False after a `stage_set`, which stands until the next boundary or event
         self.revision = 0

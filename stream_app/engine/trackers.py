@@ -11,18 +11,28 @@ that is forgotten could ever count again (`horizon`), except past `MAX_BUCKETS`,
 from bisect import bisect_left, bisect_right
 from typing import Any
 
+import msgspec
+
 from stream_app.engine.activity import Activity
 from stream_app.engine.calendar import Calendar
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 MAX_BUCKETS = 10_000
 MAX_QUANTITY = 1e15  # beyond it a float no longer counts in ones
 
 
 class Data:
-    """What one tracker knows of one subject. `last` is the time of the latest activity seen."""
+    """What one tracker knows of one subject. `last` is the time of the latest activity seen.
+
+    `packed` is its encoded form, None since it has changed; while it is `closed`, there is nothing else.
+    """
 
     def __init__(self) -> None:
         self.last: int = -1
+        self.packed: bytes | None = None
+        self.closed = False
 
 
 class Buckets(Data):
@@ -60,18 +70,54 @@ class Latest(Data):
 
 
 class Tracker:
-    """Base of the kinds. `horizon` is the age in units from which data no longer matters, -1 for never."""
+    """Base of the kinds. `horizon` is the age in units from which data no longer matters, -1 for never.
+
+    `position` is where its data stands in a subject's list. Data is decoded only when it is looked at, and encoded again
+    only if it has changed: most events touch few trackers.
+    """
 
     def __init__(self, ident: int, resolution: int, horizon: int) -> None:
         self.id = ident
+        self.position = -1
         self.resolution = resolution
         self.horizon = horizon
 
+    def of(self, held: list[Data | None]) -> Data | None:
+        """Its data among a subject's, None if it has none."""
+        data = held[self.position]
+        if data is not None and data.closed:
+            assert data.packed is not None
+            self.fill(data, _decode(data.packed))
+            data.closed = False
+        return data
+
+    def count(self, held: list[Data | None], activity: Activity) -> bool:
+        """Count one activity; whether anything but `last` changed."""
+        data = self.of(held)
+        if data is None:
+            data = held[self.position] = self.new()
+        data.packed = None
+        return self.observe(data, activity)
+
+    def closed(self, packed: bytes) -> Data:
+        """The data that `pack` encoded."""
+        data = self.new()
+        data.packed, data.closed = packed, True
+        return data
+
+    def pack(self, data: Data, unit: int, oldest: int) -> bytes:
+        """The data as bytes. What can matter no more at `unit` is left out; no event before `oldest` will be taken."""
+        if data.packed is None:
+            self.prune(data, unit, oldest)
+            data.packed = _encode(self.dump(data))
+        return data.packed
+
     def new(self) -> Data:
+        """The data of no activity."""
         return Data()
 
     def observe(self, data: Data, activity: Activity) -> bool:
-        """Count one activity; whether anything but `last` changed."""
+        """Count one activity in; whether anything but `last` changed."""
         raise NotImplementedError
 
     def merge(self, ours: Data, theirs: Data) -> Data:
@@ -85,8 +131,8 @@ class Tracker:
         """Plain lists and numbers, to be encoded."""
         raise NotImplementedError
 
-    def load(self, raw: list[Any]) -> Data:
-        """The inverse of `dump`."""
+    def fill(self, data: Data, raw: list[Any]) -> None:
+        """The inverse of `dump`, into new data."""
         raise NotImplementedError
 
 
@@ -107,10 +153,8 @@ class LastTracker(Tracker):
     def dump(self, data: Data) -> list[Any]:
         return [data.last]
 
-    def load(self, raw: list[Any]) -> Data:
-        data = Data()
+    def fill(self, data: Data, raw: list[Any]) -> None:
         data.last = raw[0]
-        return data
 
 
 class SeriesTracker(Tracker):
@@ -172,12 +216,16 @@ class SeriesTracker(Tracker):
 
     def dump(self, data: Data) -> list[Any]:
         assert isinstance(data, Series)
-        return [data.last, _deltas(data.units), data.amounts]
+        return [data.last, _deltas(data.units), self.compact(data.amounts)]
 
-    def load(self, raw: list[Any]) -> Data:
-        data = Series()
-        data.last, data.units, data.amounts = raw[0], _undeltas(raw[1]), raw[2]
-        return data
+    def fill(self, data: Data, raw: list[Any]) -> None:
+        assert isinstance(data, Series)
+        data.last, data.units = raw[0], _undeltas(raw[1])
+        data.amounts = [float(amount) for amount in raw[2]]
+
+    def compact(self, amounts: list[float]) -> list[Any]:
+        """Counts take a byte as whole numbers, nine as floats."""
+        return [int(amount) for amount in amounts]
 
 
 class AmountTracker(SeriesTracker):
@@ -193,6 +241,9 @@ class AmountTracker(SeriesTracker):
 
     def amount(self, activity: Activity) -> float:
         return quantity(activity, self.field, self.each, self.ceiling)
+
+    def compact(self, amounts: list[float]) -> list[Any]:
+        return amounts
 
 
 class EarliestTracker(Tracker):
@@ -282,15 +333,14 @@ class EarliestTracker(Tracker):
         row = [data.last, data.skipped, _deltas(data.times), data.ids]
         return row if self.field is None else [*row, data.amounts]
 
-    def load(self, raw: list[Any]) -> Data:
-        data = Earliest()
+    def fill(self, data: Data, raw: list[Any]) -> None:
+        assert isinstance(data, Earliest)
         times: list[int] = _undeltas(raw[2])
         resolution = self.resolution
         data.last, data.skipped = raw[0], raw[1]
         data.times, data.ids = times, raw[3]
         data.units = [time // resolution for time in times]
         data.amounts = [1.0] * len(times) if self.field is None else raw[4]
-        return data
 
 
 def _remove(data: Earliest, start: int, end: int) -> None:
@@ -304,7 +354,7 @@ class LatestTracker(Tracker):
         self, ident: int, resolution: int, horizon: int, of: str, most: int, values: frozenset[str] | None
     ) -> None:
         super().__init__(ident, resolution, horizon)
-        self.of = of
+        self.field = of
         self.most = most
         self.values = values
 
@@ -313,7 +363,7 @@ class LatestTracker(Tracker):
 
     def observe(self, data: Data, activity: Activity) -> bool:
         assert isinstance(data, Latest)
-        value = distinct_value(activity.properties.get(self.of))
+        value = distinct_value(activity.properties.get(self.field))
         if value is None or (self.values is not None and value not in self.values):
             return False
         data.last = max(data.last, activity.time)
@@ -350,10 +400,9 @@ class LatestTracker(Tracker):
         assert isinstance(data, Latest)
         return [data.last, data.units]
 
-    def load(self, raw: list[Any]) -> Data:
-        data = Latest()
+    def fill(self, data: Data, raw: list[Any]) -> None:
+        assert isinstance(data, Latest)
         data.last, data.units = raw[0], raw[1]
-        return data
 
 
 def quantity(activity: Activity, field: str, each: float, ceiling: float | None) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from stream_app.engine.activity import Activity
 from stream_app.engine.admission import verdict
-from stream_app.engine.encoding import decode, encode
+from stream_app.engine.encoding import card_of, decode_with_card, encode
 from stream_app.engine.forecast import next_change
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
@@ -183,7 +183,7 @@ class LeadProcessor:
             raw = key.encode()
             if due is not None:
                 self._wheel.add(due, raw)
-            changes.append((raw, pack(due, encode(self.plan, lead.subject))))
+            changes.append((raw, pack(due, encode(self.plan, lead.subject, lead.card))))
         self._why.clear()
         self._quiet.clear()
         outputs, self._outputs = self._outputs, []
@@ -249,10 +249,18 @@ class LeadProcessor:
 
     def _load(self, key: str) -> Lead:
         entry = self._state.get(key.encode())
-        subject = Subject(key, len(self.plan.trackers)) if entry is None else decode(self.plan, state_of(entry))
+        if entry is None:
+            return _lead(self.plan, Subject(key, len(self.plan.trackers)))
+        subject, kept = decode_with_card(self.plan, state_of(entry))
+        lead = _lead(self.plan, subject)
+        if kept is not None:
+            lead.resume(card_of(self.plan, subject, lead.view, kept))
+        return lead
 
-        def sight(account_id: str, time: int) -> Mapping[str, object]:
-            seen = subject.account
-            return seen[1] if seen is not None and seen[0] == account_id else {}
 
-        return Lead(self.plan, subject, sight)
+def _lead(plan: Plan, subject: Subject) -> Lead:
+    def sight(account_id: str, time: int) -> Mapping[str, object]:
+        seen = subject.account
+        return seen[1] if seen is not None and seen[0] == account_id else {}
+
+    return Lead(plan, subject, sight)

@@ -7,12 +7,13 @@ from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule
 from stream_app.engine.rules.windows import is_rising, tier_bounds, tier_points
 from stream_app.engine.state import NEVER, Subject
 from stream_app.engine.times import format_time
+from stream_app.engine.trackers import Tracker
 
 
 class SilenceRule(CompiledRule):
     """The last step whose age is reached since the latest matching activity, or since the first of any kind."""
 
-    def __init__(self, rule: InactivityRule, tracker: int, resolution: int) -> None:
+    def __init__(self, rule: InactivityRule, tracker: Tracker, resolution: int) -> None:
         super().__init__(rule, "inactivity")
         self.tracker = tracker
         self.resolution = resolution
@@ -22,7 +23,7 @@ class SilenceRule(CompiledRule):
         self.horizon = int(self.after[-1][0]) if self.after else 0
 
     def _since(self, subject: Subject) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         return subject.first if data is None or data.last < 0 else data.last
 
     def value(self, subject: Subject, unit: int) -> float:

@@ -7,13 +7,13 @@ from stream_app.engine.model.types import ActivityRule, QuantityRule
 from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
 from stream_app.engine.times import format_time
-from stream_app.engine.trackers import Buckets, Earliest
+from stream_app.engine.trackers import Buckets, Earliest, Tracker
 
 
 class SumRule(CompiledRule):
     """Sums `amount * decay(age)` over a tracker's amounts by unit. An activity's amount is 1, worth `points`."""
 
-    def __init__(self, rule: ActivityRule | QuantityRule, tracker: int, resolution: int) -> None:
+    def __init__(self, rule: ActivityRule | QuantityRule, tracker: Tracker, resolution: int) -> None:
         super().__init__(rule, "activity" if isinstance(rule, ActivityRule) else "quantity")
         self.points = rule.points if isinstance(rule, ActivityRule) else 1.0
         self.factor = self.points * self.weight
@@ -26,7 +26,7 @@ class SumRule(CompiledRule):
         self.horizon = self.decay.settled
 
     def value(self, subject: Subject, unit: int) -> float:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return 0.0
         assert isinstance(data, Buckets)
@@ -56,7 +56,7 @@ class SumRule(CompiledRule):
         return total
 
     def until(self, subject: Subject, unit: int) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return FOREVER
         assert isinstance(data, Buckets)
@@ -65,14 +65,14 @@ class SumRule(CompiledRule):
     def steady(self, subject: Subject, first: int, last: int) -> bool:
         if not self.decay.falling:
             return False
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None or self.never_negative:
             return True
         assert isinstance(data, Buckets)
         return not data.amounts or min(data.amounts) >= 0
 
     def bounds(self, subject: Subject, first: int, last: int) -> Bounds:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return 0.0, 0.0
         assert isinstance(data, Buckets)
@@ -94,7 +94,7 @@ class SumRule(CompiledRule):
         return low - slack, high + slack
 
     def count(self, subject: Subject, unit: int) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return 0
         assert isinstance(data, Buckets)
@@ -109,11 +109,11 @@ class SumRule(CompiledRule):
         )
 
     def last_at(self, subject: Subject) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         return -1 if data is None else data.last
 
     def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return {"activities": []}
         assert isinstance(data, Buckets)

@@ -9,7 +9,7 @@ from typing import Any
 from stream_app.engine.model.types import CompleteRule, DistinctRule, FrequencyRule, RatioRule
 from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
-from stream_app.engine.trackers import Latest, Series
+from stream_app.engine.trackers import Latest, Series, Tracker
 
 Tiers = tuple[tuple[float, float], ...]
 
@@ -71,7 +71,7 @@ def first_leaving(series: Series, unit: int, window: int) -> int:
 class TieredRule(CompiledRule):
     """`frequency` and `distinct`: a count within the window, and the tier that it reaches."""
 
-    def __init__(self, rule: FrequencyRule | DistinctRule, tracker: int, resolution: int) -> None:
+    def __init__(self, rule: FrequencyRule | DistinctRule, tracker: Tracker, resolution: int) -> None:
         super().__init__(rule, "frequency" if isinstance(rule, FrequencyRule) else "distinct")
         self.tiers: Tiers = rule.tiers
         self.rising = is_rising(self.tiers)
@@ -81,7 +81,7 @@ class TieredRule(CompiledRule):
         self.horizon = self.window
 
     def count(self, subject: Subject, unit: int) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return 0
         if isinstance(data, Latest):
@@ -98,7 +98,7 @@ class TieredRule(CompiledRule):
         return ordered(self.weight * low, self.weight * high)
 
     def until(self, subject: Subject, unit: int) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return FOREVER
         if isinstance(data, Latest):
@@ -110,7 +110,7 @@ class TieredRule(CompiledRule):
         return self.rising
 
     def last_at(self, subject: Subject) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         return -1 if data is None else data.last
 
     def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class TieredRule(CompiledRule):
 class CompletedRule(CompiledRule):
     """`complete`: points while every listed value occurred within the window."""
 
-    def __init__(self, rule: CompleteRule, values: frozenset[str], tracker: int, resolution: int) -> None:
+    def __init__(self, rule: CompleteRule, values: frozenset[str], tracker: Tracker, resolution: int) -> None:
         super().__init__(rule, "complete")
         self.points = rule.points
         self.values = values
@@ -130,7 +130,7 @@ class CompletedRule(CompiledRule):
         self.horizon = self.window
 
     def count(self, subject: Subject, unit: int) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         if data is None:
             return 0
         assert isinstance(data, Latest)
@@ -141,7 +141,7 @@ class CompletedRule(CompiledRule):
         return self.weight * self.points if self.count(subject, unit) == len(self.values) else 0.0
 
     def until(self, subject: Subject, unit: int) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         return next_out(data, unit, self.window) if isinstance(data, Latest) else FOREVER
 
     def steady(self, subject: Subject, first: int, last: int) -> bool:
@@ -151,7 +151,7 @@ class CompletedRule(CompiledRule):
         return ordered(self.value(subject, first), self.value(subject, last))
 
     def last_at(self, subject: Subject) -> int:
-        data = subject.data[self.tracker]
+        data = self.tracker.of(subject.data)
         return -1 if data is None else data.last
 
     def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class CompletedRule(CompiledRule):
 class ShareRule(CompiledRule):
     """`ratio`: how many of one kind there were to one of another within the window."""
 
-    def __init__(self, rule: RatioRule, numerator: int, denominator: int, resolution: int) -> None:
+    def __init__(self, rule: RatioRule, numerator: Tracker, denominator: Tracker, resolution: int) -> None:
         super().__init__(rule, "ratio")
         self.tiers: Tiers = rule.tiers
         self.min = rule.min
@@ -173,7 +173,7 @@ class ShareRule(CompiledRule):
 
     def _counts(self, subject: Subject, unit: int) -> tuple[int, int]:
         since = unit - self.window
-        above, below = subject.data[self.numerator], subject.data[self.denominator]
+        above, below = self.numerator.of(subject.data), self.denominator.of(subject.data)
         return (
             count_since(above, since) if isinstance(above, Series) else 0,
             count_since(below, since) if isinstance(below, Series) else 0,
@@ -186,7 +186,7 @@ class ShareRule(CompiledRule):
         return self.weight * tier_points(self.tiers, above / below)
 
     def until(self, subject: Subject, unit: int) -> int:
-        above, below = subject.data[self.numerator], subject.data[self.denominator]
+        above, below = self.numerator.of(subject.data), self.denominator.of(subject.data)
         first = first_leaving(above, unit, self.window) if isinstance(above, Series) else FOREVER
         second = first_leaving(below, unit, self.window) if isinstance(below, Series) else FOREVER
         return min(first, second)
@@ -205,7 +205,7 @@ class ShareRule(CompiledRule):
         return self._counts(subject, unit)[0]
 
     def last_at(self, subject: Subject) -> int:
-        data = subject.data[self.numerator]
+        data = self.numerator.of(subject.data)
         return -1 if data is None else data.last
 
     def detail(self, subject: Subject, unit: int) -> dict[str, Any]:
