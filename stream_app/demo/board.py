@@ -120,8 +120,12 @@ class Board:
         self.speeds.append(self.speed)
 
     def top(self, count: int) -> list[Lead]:
-        """The leads with the highest headline score, ties by key."""
-        return heapq.nsmallest(count, self.leads.values(), key=lambda lead: (-lead.score, lead.key))
+        """The leads with the highest headline score, ties by key; without those whom only the CRM moves: they are decided."""
+        closed = {
+            (ladder.name, stage.name) for ladder in self.model.lead.ladders for stage in ladder.stages if stage.sticky
+        }
+        still_open = (lead for lead in self.leads.values() if closed.isdisjoint(lead.stages))
+        return heapq.nsmallest(count, still_open, key=lambda lead: (-lead.score, lead.key))
 
     def stages(self) -> dict[str, dict[str, int]]:
         """Of each ladder of leads, how many stand on each of its stages, in order."""
@@ -165,3 +169,10 @@ def telling_change(model: Model, document: Document) -> tuple[str, float, float]
     if not changes:
         changes = [(name, before.get(name, 0.0), value) for name, value in after.items()]
     return max(changes, key=lambda change: abs(change[2] - change[1]), default=None)
+
+
+def parts_of(model: Model, score: str) -> frozenset[str]:
+    """The scores that make up a score: itself, and those that a combined one weighs."""
+    combined = [*model.lead.combined, *model.account.combined]
+    weighed = {name for one in combined if one.name == score for name, _ in one.weights}
+    return frozenset({score, *weighed})

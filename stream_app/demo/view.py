@@ -50,37 +50,41 @@ def picture(board: Board, clock: float, seconds: float | None, width: int, heigh
     stages = _stages(board)
     room = height - _HEAD_LINES - len(stages) - 3
     leads = min(_MOST_LEADS, max(3, room // 3))
-    parts: list[RenderableType] = [*_head(board, clock, seconds), *stages]
-    parts += [Rule(Text("top leads", "bold"), align="left", style="dim"), _top(board, leads, width)]
+    parts: list[RenderableType] = [*_head(board, clock, seconds, width >= _WIDE), *stages]
+    parts += [Rule(Text("top open leads", "bold"), align="left", style="dim"), _top(board, leads, width)]
     parts += [Rule(_feed_title(board), align="left", style="dim"), _feed(board, max(3, room - leads), width)]
     return Group(*parts)
 
 
-def _head(board: Board, clock: float, seconds: float | None) -> list[RenderableType]:
+def _head(board: Board, clock: float, seconds: float | None, wide: bool) -> list[RenderableType]:
     model = board.model
-    first = Table.grid(expand=True)
-    first.add_column(no_wrap=True)
-    first.add_column(no_wrap=True, justify="right")
     left = f"{seconds - clock:.0f} s left" if seconds is not None and clock < seconds else f"{clock:.0f} s"
     story = format_time(board.told_to)[:16].replace("T", " ") if board.told_to is not None else "-"
+    version = f" {model.version[:12]}" if wide else ""
+    first = Table.grid(expand=True)
+    first.add_column(no_wrap=True, overflow="ellipsis")
+    first.add_column(no_wrap=True, justify="right")
     first.add_row(
-        Text.assemble(
-            ("stream-app demo", "bold"), "  ", (printable(model.name), _NAME), (f" {model.version[:12]}", "dim")
-        ),
-        Text.assemble("event time ", (story, "bold"), (f"  {left}, ctrl-C ends it", "dim")),
+        Text.assemble(("stream-app demo ", "bold"), (printable(model.name), _NAME), (version, "dim")),
+        Text.assemble((story, "bold"), (f"  {left}, ctrl-C ends it", "dim")),
     )
+    numbers: list[str | tuple[str, str]] = [
+        (f"{board.speed:6,.0f}", "bold"),
+        " events/s ",
+        (_spark(list(board.speeds)[-30 if wide else -8 :]), "blue"),
+    ]
     lag = "-" if board.lag is None else f"{board.lag:,}"
-    speeds = list(board.speeds)[-20:]
-    numbers = Text.assemble(
-        (f"{board.speed:6,.0f}", "bold"), " events/s ", (_spark(speeds), "blue"), "  ",
-        (f"{board.scored:,}", "bold"), " scored  lag ", (lag, "bold yellow" if board.lag and board.lag > 100 else "bold"), "  ",
-        (f"{len(board.leads):,}", "bold"), " leads  ", (f"{len(board.accounts):,}", "bold"), " accounts",
-    )  # fmt: skip
+    late = "yellow" if board.lag is not None and board.lag > board.speed else ""
+    for number, name in (
+        (f"{board.scored:,}", "scored"),
+        (lag, "waiting"),
+        (f"{len(board.leads):,}", "leads"),
+        (f"{len(board.accounts):,}", "accounts"),
+    ):
+        numbers += ["  ", (number, f"bold {late if name == 'waiting' else ''}"), f" {name}"]
     refused = ", ".join(f"{code} {count}" for code, count in board.refused.most_common())
-    letters = Text.assemble(
-        (f"{board.refused.total():6,}", "bold"), " dead letters", (f"  {refused}" if refused else "", "dim")
-    )
-    return [first, Rule(style="dim"), _one_line(numbers), _one_line(letters)]
+    letters = Text.assemble((f"{board.refused.total():6,}", "bold"), " dead letters ", (refused, "dim"))
+    return [first, Rule(style="dim"), _one_line(Text.assemble(*numbers)), _one_line(letters)]
 
 
 def _stages(board: Board) -> list[RenderableType]:
@@ -97,12 +101,12 @@ def _stages(board: Board) -> list[RenderableType]:
 
 
 def _top(board: Board, count: int, width: int) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=30 if width < _WIDE else 38)
-    table.add_column(no_wrap=True, justify="right", width=5)
+    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=36 if width >= _WIDE else 28)
+    table.add_column(no_wrap=True, justify="right", width=4)
     table.add_column(no_wrap=True, width=1)
-    table.add_column(no_wrap=True, width=8)
-    table.add_column(no_wrap=True, width=10)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=7)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=9)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     leads = board.top(count)
     for lead in leads:
@@ -128,39 +132,42 @@ def _lead(lead: Lead) -> list[Text]:
 def _feed_title(board: Board) -> Text:
     falls = sum(count for (_, _, direction, _), count in board.moves.items() if direction == "down")
     first = f"  first after {board.first_transition:.1f} s" if board.first_transition is not None else ""
-    return Text.assemble(
-        ("transitions", "bold"), f" {board.transitions:,}", (f"  {falls:,} of them falls{first}", "dim")
-    )
+    return Text.assemble(("transitions", "bold"), f" {board.transitions:,}", (f"  {falls:,} falls{first}", "dim"))
 
 
 def _feed(board: Board, count: int, width: int) -> Table:
     """The latest transitions, the newest first."""
     wide = width >= _WIDE
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
-    table.add_column(no_wrap=True, width=11)
+    table.add_column(no_wrap=True, width=11 if wide else 5)
     table.add_column(no_wrap=True, width=1)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=10)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=36 if wide else 20)
-    table.add_column(no_wrap=True, overflow="ellipsis", width=22 if wide else 18)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=9)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=32 if wide else 19)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=20 if wide else 17)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     documents = list(board.latest)[-count:]
     for document in reversed(documents):
-        table.add_row(*_move(board, document))
+        table.add_row(*_move(board, document), style="" if _matters(document) else "dim")
     for _ in range(count - len(documents)):
         table.add_row("")
     return table
 
 
+def _matters(document: Document) -> bool:
+    """Whether somebody would want to hear of it: a stage that is routed to a team, the CRM's word, a fall."""
+    return bool(document["route"]) or document["cause"]["kind"] == "crm" or document["direction"] == "down"
+
+
 def _move(board: Board, document: Document) -> list[Text]:
     up = document["direction"] == "up"
-    strong = "bold " if document["route"] or document["cause"]["kind"] == "crm" or not up else ""
+    strong = "bold " if _matters(document) else ""
     return [
-        Text(when(document), "dim"),
+        Text(when(document), "dim", overflow="crop"),
         Text("↑" if up else "↓", _UP if up else _DOWN),
         Text(printable(document["to"]), strong + (_UP if up else _DOWN)),
         Text(who(document), _ACCOUNT if document["subject"] == "account" else _NAME),
         Text(change(board, document)),
-        Text(printable(why(document)), "dim"),
+        Text(printable(why(board, document)), "dim"),
     ]
 
 

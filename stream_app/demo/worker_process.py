@@ -10,7 +10,7 @@ from stream_app.local.process import KeptProcess
 _READY = b"ready"
 _READY_WITHIN_S = 90.0
 _POLL_S = 0.05
-_COMMAND = [sys.executable, "-c", "from stream_app.cli import main; main()", "worker"]
+_COMMAND = [sys.executable, "-P", "-c", "from stream_app.cli import main; main()", "worker"]
 
 
 class WorkerEnded(KnownError):
