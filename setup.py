@@ -1,10 +1,29 @@
-"""What pyproject.toml cannot say: the contracts in `schemas/` go into the wheel, as `stream_app/schemas`."""
+"""What pyproject.toml cannot say: the contracts go into the wheel, and the engine can be compiled.
 
+`schemas/` goes into the wheel as `stream_app/schemas`. With STREAM_APP_COMPILE=1 the engine's modules are compiled by
+mypyc (which must be installed), from the same sources that run uncompiled: several times as fast, the same results.
+"""
+
+import os
 import shutil
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
+
+# Left out: what only runs when a model is read (engine/model), the messages' structs, and `explain`.
+COMPILED = [
+    *(
+        f"stream_app/engine/{name}.py"
+        for name in (
+            "accounts admission calendar conditions decay encoding forecast identity ladder_conditions ladders live "
+            "merging moment plan published scoring search seen state trackers view "
+            "rules/base rules/facts rules/silence rules/sums rules/windows"
+        ).split()
+    ),
+    "stream_app/runtime/account.py",
+    "stream_app/runtime/lead.py",
+]
 
 
 class BuildWithContracts(build_py):
@@ -20,4 +39,13 @@ class BuildWithContracts(build_py):
                 shutil.copy(file, target)
 
 
-setup(cmdclass={"build_py": BuildWithContracts})
+def extensions() -> list[Extension]:
+    """The compiled modules, where they are asked for."""
+    if os.environ.get("STREAM_APP_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify
+
+    return mypycify(["--strict", "--follow-imports=silent", *COMPILED], opt_level="3")
+
+
+setup(cmdclass={"build_py": BuildWithContracts}, ext_modules=extensions())
