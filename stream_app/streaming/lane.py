@@ -259,11 +259,16 @@ class Lane:
 
     async def _linger(self) -> None:
         """Wait for more, the longer the more the last transaction held; not when enough waits or the lane is held."""
-        seconds = min(self._pacing.max_linger_ms, self._last_batch) / 1000
-        if seconds >= 0.002 and not self._held and not self._full.is_set():
-            handle = asyncio.get_running_loop().call_later(seconds, self._full.set)
-            await self._full.wait()
-            handle.cancel()
+        pacing = self._pacing
+        if not self._held and not self._full.is_set():
+            seconds = min(pacing.max_linger_ms, self._last_batch - 1) / 1000
+            if seconds > 0.001:
+                handle = asyncio.get_running_loop().call_later(seconds, self._full.set)
+                await self._full.wait()
+                handle.cancel()
+        gap = pacing.min_gap_ms / 1000 - (time.monotonic() - self._committed_at)
+        if gap > 0:
+            await asyncio.sleep(gap)
 
     async def _commit(self) -> None:
         processed, self._pending = self._pending, 0

@@ -49,6 +49,9 @@ class Pacing:
     """A transaction starts at once when as many records wait for it, and processing waits at twice as many."""
     max_linger_ms: int = 40
     """The longest a transaction waits for more. It waits a millisecond for each record of the one before."""
+    min_gap_ms: int = 5
+    """A transaction starts no sooner after the one before: while the broker is writing that one's markers down, it turns
+    the next away, and aiokafka waits 20 ms before it asks again."""
     fetch_max_wait_ms: int = 100
     """How long the broker holds a fetch that finds nothing."""
     partition_fetch_bytes: int = 512 * 1024
