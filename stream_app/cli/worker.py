@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -60,17 +61,25 @@ def worker(
         ),
     ] = None,
     partitions: Annotated[int | None, typer.Option(min=1, help="Partitions a topic. Default: the manifest's.")] = None,
-    log_level: Annotated[str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")] = "info",
+    supervise: Annotated[
+        bool, typer.Option("--supervise", help="Start the worker again when it fails, after longer and longer waits.")
+    ] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    log_level: Annotated[
+        str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
+    ] = "info",
 ) -> None:
     """Score what arrives on the event topics, exactly once. Run as many as there are partitions; SIGTERM stops one.
 
-    A worker that fails ends with a code other than 0: run it under a supervisor.
+    A worker that fails ends with a code other than 0: run it under a supervisor, or with --supervise.
     """
     from stream_app.modelfiles import read_model
     from stream_app.streaming.settings import SettingsError
     from stream_app.worker.main import WorkerOptions, work
 
     _log(log_level)
+    if supervise:
+        raise SystemExit(_supervised())
     options = WorkerOptions(
         broker=broker_of(bootstrap),
         app=group,
@@ -79,11 +88,21 @@ def worker(
         store=store.value,
         instance=instance,
     )
-    parent = os.getppid() if os.environ.get("STREAM_APP_END_WITH_PARENT") else None
+    if parent is None and os.environ.get("STREAM_APP_END_WITH_PARENT"):
+        parent = os.getppid()
     try:
         work(options, read_model(model), manifest_of(prefix, partitions), parent=parent, ready=lambda: say("ready"))
     except SettingsError as error:
         raise KnownError(str(error)) from None
+
+
+def _supervised() -> int:
+    """Run this very command line, without --supervise, again and again."""
+    from stream_app.streaming.supervise import PARENT_OPTION
+    from stream_app.streaming.supervise import supervise as run_again
+
+    arguments = [argument for argument in sys.argv[1:] if argument != "--supervise"]
+    return run_again([sys.executable, "-m", "stream_app", *arguments, PARENT_OPTION, str(os.getpid())])
 
 
 def _log(level: str) -> None:
