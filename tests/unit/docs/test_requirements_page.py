@@ -17,7 +17,7 @@ def test_every_row_says_by_what_or_why_not(repository: Path) -> None:
     listed = {row[2:6] for row in rows}
     wanted = {f"S{number:03d}" for number in (*range(1, 165), *range(219, 310))}
     assert set() == wanted - listed
-    assert [] == [row for row in rows if not row.rsplit("|", 2)[1].strip()]
+    assert [row for row in rows if not row.rsplit("|", 2)[1].strip()] == []
 
 
 def test_what_meets_them_exists(repository: Path) -> None:
@@ -34,4 +34,4 @@ def test_what_meets_them_exists(repository: Path) -> None:
                 missing.append(f"{row[2:6]}: {file}::{test}")
             if file.endswith(".scenarios.yaml") and said.strip() not in text:
                 missing.append(f"{row[2:6]}: {file}: {said}")
-    assert [] == missing
+    assert missing == []

@@ -50,5 +50,5 @@ def test_every_rule_with_points_names_what_made_them(repository: Path) -> None:
     assert isinstance(lead, Lead)
     rules = {rule["rule"]: rule for rule in explain(lead)["engagement"]["rules"]}
     pricing = rules["pricing_page"]
-    assert (1, "2026-03-04T09:00:00Z") == (pricing["count"], pricing["last_at"])
+    assert (pricing["count"], pricing["last_at"]) == (1, "2026-03-04T09:00:00Z")
     assert pricing["points"] == sum(part["points"] for part in pricing["activities"])
