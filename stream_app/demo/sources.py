@@ -35,10 +35,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedSource:
-    """The simulator, a day a second: a history that ends at the present (ms since the epoch), which is when the time of
-    the story becomes that of the wall."""
+    """The simulator, a day a second at most: a history that ends at the present (ms since the epoch), which is when the
+    time of the story becomes that of the wall. Where more happens than `rate` events a second, the story takes its time.
+    """
 
     story: Story
+    rate: float
     present: int
     days: int
 
@@ -48,16 +50,19 @@ class SimulatedSource:
         records = simulate(self.story, time_of)
         record = next(records)
         begun = time.monotonic()
+        sent = 0
         while not enough.is_set():
-            reached = (time.monotonic() - begun) * 1_000 * PACE
+            elapsed = time.monotonic() - begun
+            most = min(_FLUSH_EVERY, int(elapsed * self.rate) - sent)
             count = 0
-            while record.at <= reached and count < _FLUSH_EVERY:
+            while record.at <= elapsed * 1_000 * PACE and count < most:
                 await sender.send(record.activity, record.raw)
                 count += 1
                 at, record = record.at, next(records)
             await sender.flush()
             if count:
                 told(count, time_of(at))
+                sent += count
             if count < _FLUSH_EVERY:
                 await asyncio.sleep(_TICK_S)
 
@@ -90,9 +95,10 @@ class FileSource:
 
 def simulated(model: Model, seed: int, rate: float | None, seconds: float | None, present: int) -> SimulatedSource:
     """A source for a demo of so many seconds (None: until it is stopped), whose CRM knows the model's stages."""
-    story = Story(seed=seed, events_a_day=rate if rate is not None else DEFAULT_RATE, closed=closed_stages(model))
+    rate = rate if rate is not None else DEFAULT_RATE
+    story = Story(seed=seed, events_a_day=rate, closed=closed_stages(model))
     days = LONGEST_STORY_DAYS if seconds is None else min(LONGEST_STORY_DAYS, max(1, round(seconds)))
-    return SimulatedSource(story=story, present=present, days=days)
+    return SimulatedSource(story=story, rate=rate, present=present, days=days)
 
 
 def closed_stages(model: Model) -> Mapping[str, tuple[str, str]]:

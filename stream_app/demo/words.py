@@ -83,6 +83,8 @@ def summary(board: Board, seconds: float) -> Iterator[str]:
         f"{board.sent:,} events sent and {board.scored:,} scored in {seconds:.0f} s ({speed:,.0f} a second): "
         f"{len(board.leads):,} leads, {len(board.accounts):,} accounts"
     )
+    if board.lag:
+        yield f"{board.lag:,} records were still waiting"
     if board.refused:
         yield f"{board.refused.total():,} dead letters: {_counts(board.refused)}"
     if board.first_transition is None:

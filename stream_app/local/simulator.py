@@ -20,7 +20,7 @@ from stream_app.ingest.limits import EVENT_BYTES
 from stream_app.local.cast import Company, Person, make_company, make_person, make_spammer
 from stream_app.local.plots import CASTING, DAY, HOUR, Plot, Step, company_life, spammer
 
-_EVENTS_A_LEAD: Final = 20.0  # on average, over a lead's life: measured (a test holds it)
+_EVENTS_A_LEAD: Final = 24.0  # over a lead's life; fewer in fact, so that a story has calm days (a test holds it)
 _BURST_DAYS: Final = 2.0
 _BURST_SHARE: Final = 20  # days' worth of leads that come in the burst of the first days
 _COMPANIES: Final = 40
@@ -47,9 +47,9 @@ class Simulated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What is told: the seed, about how many events a day, and what the CRM does when a deal is closed.
+    """What is told: the seed, how many events a day, and what the CRM does when a deal is closed.
 
-    `closed` gives (ladder, stage) by outcome (`won`, `lost`); of others the CRM tells the outcome only.
+    `events_a_day` is about the most that there are, but for the first two days, when many leads come. `closed` gives (ladder, stage) by outcome (`won`, `lost`); of others the CRM tells the outcome only.
     """
 
     seed: int = 1

@@ -54,10 +54,10 @@ def test_events_are_good_but_for_those_broken_on_purpose() -> None:
 
 @pytest.mark.parametrize("rate", [100.0, 400.0])
 def test_the_rate_is_kept(rate: float) -> None:
-    """Once the first days' rush is over, as many events a day as were asked for."""
+    """Once the first days' rush is over, nearly as many events a day as were asked for."""
     days = Counter(record.at // DAY for record in _days(Story(events_a_day=rate), 40))
     calm = [days[day] for day in range(5, 40)]
-    assert 0.8 * rate < sum(calm) / len(calm) < 1.2 * rate
+    assert 0.75 * rate < sum(calm) / len(calm) < 1.1 * rate
 
 
 def test_a_lead_has_one_key() -> None:
