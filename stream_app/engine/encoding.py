@@ -46,6 +46,10 @@ _decode = msgspec.msgpack.Decoder(_Row).decode
 _UPGRADES: dict[int, Callable[[bytes], bytes]] = {}
 
 
+_NEVER: Final = 1 << 61
+_FAR: Final = 1 << 20  # units: as good as for ever, in few bytes
+
+
 class StateError(Exception):
     """Bytes that are no state this version can read."""
 
@@ -125,21 +129,18 @@ def _upgraded(raw: bytes) -> bytes:
 def _card_row(plan: Plan, card: Card) -> _CardRow:
     rules, values, until = [], [], []
     for index, value in enumerate(card.contributions):
-        if value != 0 or plan.rules[index].timed:
+        if value != 0 or card.until[index] < _NEVER:
             rules.append(index)
             values.append(value)
             until.append(min(card.until[index] - card.unit, _FAR))
     return plan.tag, card.unit, rules, values, until
 
 
-_FAR: Final = 1 << 20  # units: as good as for ever, in few bytes
-
-
 def card_of(plan: Plan, subject: Subject, view: Any, row: list[Any]) -> Card:
     """The card that was encoded with a lead's state. Accounts' cards also depend on their members."""
     _, unit, rules, values, until = row
     contributions = [0.0] * len(plan.rules)
-    changes = [unit + _FAR] * len(plan.rules)
+    changes = [_NEVER] * len(plan.rules)
     for place, index in enumerate(rules):
         contributions[index] = float(values[place])
         changes[index] = unit + until[place]

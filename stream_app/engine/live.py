@@ -46,7 +46,8 @@ class Live:
             plan, subject = self.plan, self.subject
             contributions = contributions_at(plan, subject, self.view, unit)
             self._stale, self._facts_stale = [], False
-            card = self._card = self._made(unit, contributions, [unit + 1] * len(contributions))
+            until = [FOREVER if rule.idle(subject) else unit + 1 for rule in plan.rules]
+            card = self._card = self._made(unit, contributions, until)
         elif card.unit != unit or self._stale or self._facts_stale:
             card = self._card = self._again(card, unit)
         return card

@@ -2,17 +2,39 @@
 
 import math
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Final
 
+from stream_app.engine.live import Live
 from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
 
-_NEAR_HALF = 1e-6
+_NEAR_HALF: Final = 1e-6
+_WHOLE: Final = 1e15
+
+
+class Standing:
+    """What a score record says of a subject at its clock, by the plan's positions; `said` is all that makes a new
+    record due when it changes."""
+
+    def __init__(self, live: Live) -> None:
+        plan, subject, scores = live.plan, live.subject, live.card.scores
+        owner = subject.mark("owner")
+        self.scores = scores
+        self.rounded = rounded_scores(plan, scores)
+        self.grades = [grade.at(scores) for grade in plan.grades]
+        self.bands = [band.at(scores) for band in plan.bands]
+        self.stages = [subject.ladders[ladder.name].stage for ladder in plan.ladders]
+        self.suppressed = subject.mark("suppressed") is True
+        self.owner: str | None = owner if isinstance(owner, str) else None
+
+    def said(self) -> list[Any]:
+        """JSON values that differ exactly where a record would (formats.md: "A record is published when ...")."""
+        return [self.rounded, self.grades, self.bands, self.stages, self.suppressed, self.owner]
 
 
 def rounded(value: float, precision: int) -> float:
     """Half away from zero on the shortest decimal form; an `int` where `precision` is 0."""
-    if precision == 0 and abs(value) < 1e15:
+    if precision == 0 and -_WHOLE < value < _WHOLE:
         whole = math.floor(value)
         part = value - whole
         if part < 0.5 - _NEAR_HALF:
@@ -25,10 +47,8 @@ def rounded(value: float, precision: int) -> float:
 
 def rounded_scores(plan: Plan, scores: Scores) -> list[float | None]:
     """Every score as published."""
-    return [
-        None if score is None else rounded(score, precision)
-        for score, precision in zip(scores, plan.precisions, strict=True)
-    ]
+    precisions = plan.precisions
+    return [None if score is None else rounded(score, precisions[index]) for index, score in enumerate(scores)]
 
 
 def cells(plan: Plan, scores: Scores) -> tuple[list[str | None], list[str | None]]:
@@ -47,4 +67,8 @@ def may_differ(plan: Plan, now: Moment, later: Moment) -> bool:
 
 def named(plan: Plan, values: list[Any]) -> dict[str, Any]:
     """Values by score, by name, without those of scores that do not apply."""
-    return {name: value for name, value in zip(plan.score_names, values, strict=True) if value is not None}
+    found: dict[str, Any] = {}
+    for index, value in enumerate(values):
+        if value is not None:
+            found[plan.score_names[index]] = value
+    return found

@@ -11,6 +11,7 @@ from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
 from stream_app.engine.state import Subject
 
+_NEVER = 1 << 61  # units: whatever changes later does not change
 Points = tuple[list[float], list[float]]
 
 
@@ -127,6 +128,8 @@ class Outlook:
         self.extras = extras
         self.known: dict[int, list[float]] = {card.unit: card.contributions}
         self.card = card
+        # The rules that something is known for: only they can change.
+        self.live: list[int] = [index for index in plan.timed_rules if card.until[index] < _NEVER]
 
     def contributions(self, unit: int) -> list[float]:
         """Every rule's contribution at `unit`."""
@@ -134,7 +137,7 @@ class Outlook:
         if found is None:
             found = list(self.card.contributions)
             rules, subject, until, back = self.plan.rules, self.subject, self.card.until, unit < self.card.unit
-            for index in self.plan.timed_rules:
+            for index in self.live:
                 if back or unit >= until[index]:
                     found[index] = rules[index].value(subject, unit)
             self.known[unit] = found
@@ -153,7 +156,7 @@ class Outlook:
         plan, subject = self.plan, self.subject
         if self.extras is None and not plan.mixed:
             falls = rises = False
-            for index in plan.timed_rules:
+            for index in self.live:
                 if end.unit < start.until[index]:
                     continue
                 early, late = start.contributions[index], end.contributions[index]
@@ -175,7 +178,7 @@ class Outlook:
         start, end = self.contributions(first), self.contributions(last)
         lows, highs = list(start), list(start)
         until, ahead = self.card.until, first >= self.card.unit
-        for index in plan.timed_rules:
+        for index in self.live:
             if ahead and last < until[index]:
                 continue
             rule = plan.rules[index]

@@ -56,10 +56,16 @@ def _parse(text: str) -> int:
 
 def format_time(milliseconds: int) -> str:
     """RFC 3339 in UTC with a `Z`; milliseconds are shown only where there are any."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = milliseconds % SECOND
+    day, rest = divmod(milliseconds, DAY)
+    seconds, fraction = divmod(rest, SECOND)
+    text = f"{_date(day)}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{text}.{fraction:03d}Z" if fraction else f"{text}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _date(day: int) -> str:
+    """The date of a day since the epoch."""
+    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
 def parse_duration(text: str) -> int:

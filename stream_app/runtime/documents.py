@@ -4,13 +4,14 @@ import uuid
 from typing import Any
 
 from stream_app.engine.forecast import holds_until
+from stream_app.engine.ladder_conditions import Cell
 from stream_app.engine.ladders import Move
 from stream_app.engine.live import Live
-from stream_app.engine.moment import nine
-from stream_app.engine.published import cells, named, rounded_scores
+from stream_app.engine.published import Standing, cells, named
 from stream_app.engine.times import format_time
 
 TOP_REASONS = 5
+_NOISE = 5e-10  # what nine decimals do not show
 
 
 def transition_id(subject: str, key: str, model: str, ladder: str, seq: int) -> str:
@@ -69,38 +70,37 @@ def _transition(live: Live, move: Move, kind: str, account_id: str | None, resta
     }
 
 
-def score_record(live: Live, kind: str, account_id: str | None, revision: int) -> dict[str, Any]:
-    """A lead's or an account's score record at its clock."""
+def score_record(
+    live: Live, kind: str, account_id: str | None, revision: int, standing: Standing | None = None
+) -> dict[str, Any]:
+    """A lead's or an account's score record at its clock; `standing` saves computing it again."""
     plan, subject, card = live.plan, live.subject, live.card
-    scores = card.scores
-    grades, bands = cells(plan, scores)
-    head: dict[str, Any] = {"lead": subject.key} if kind == "lead" else {"subject": "account"}
-    owner = subject.mark("owner")
-    return {
-        **head,
-        "account_id": account_id,
-        "model": {"id": plan.model_name, "version": plan.version},
-        "at": format_time(subject.clock),
-        "scores": named(plan, rounded_scores(plan, scores)),
-        "raw": {name: float(value) for name, value in named(plan, scores).items()},
-        "grades": _present(plan.grades, grades),
-        "bands": _present(plan.bands, bands),
-        "stages": {ladder.name: subject.ladders[ladder.name].stage for ladder in plan.ladders},
-        "seq": {ladder.name: subject.ladders[ladder.name].seq for ladder in plan.ladders},
-        "reasons": reasons(live, card.contributions, card.unit),
-        "revision": revision,
-        "suppressed": subject.mark("suppressed") is True,
-        "owner": owner if isinstance(owner, str) else None,
-    }
+    stands = standing if standing is not None else Standing(live)
+    record: dict[str, Any] = {"lead": subject.key} if kind == "lead" else {"subject": "account"}
+    record["account_id"] = account_id
+    record["model"] = {"id": plan.model_name, "version": plan.version}
+    record["at"] = format_time(subject.clock)
+    record["scores"] = named(plan, stands.rounded)
+    record["raw"] = named(plan, [None if score is None else float(score) for score in stands.scores])
+    record["grades"] = _present(plan.grades, stands.grades)
+    record["bands"] = _present(plan.bands, stands.bands)
+    names = [ladder.name for ladder in plan.ladders]
+    record["stages"] = dict(zip(names, stands.stages, strict=True))
+    record["seq"] = {name: subject.ladders[name].seq for name in names}
+    record["reasons"] = reasons(live, card.contributions, card.unit)
+    record["revision"] = revision
+    record["suppressed"] = stands.suppressed
+    record["owner"] = stands.owner
+    return record
 
 
 def reasons(live: Live, contributions: list[float], unit: int) -> list[dict[str, Any]]:
     """The contributions greatest in size, the greatest first; ties by the rules' order in the model."""
     plan, subject = live.plan, live.subject
-    sizes = nine(list(contributions))
-    ranked = sorted((index for index, size in enumerate(sizes) if size), key=lambda index: -abs(contributions[index]))
-    told = []
-    for index in ranked[:TOP_REASONS]:
+    sizes = [(-abs(value), index) for index, value in enumerate(contributions) if value > _NOISE or value < -_NOISE]
+    sizes.sort()
+    told: list[dict[str, Any]] = []
+    for _, index in sizes[:TOP_REASONS]:
         rule = plan.rules[index]
         last = rule.last_at(subject)
         told.append(
@@ -115,5 +115,9 @@ def reasons(live: Live, contributions: list[float], unit: int) -> list[dict[str,
     return told
 
 
-def _present(what: list[Any], names: list[str | None]) -> dict[str, str]:
-    return {cell.name: name for cell, name in zip(what, names, strict=True) if name is not None}
+def _present(what: list[Cell], names: list[str | None]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for index, name in enumerate(names):
+        if name is not None:
+            found[what[index].name] = name
+    return found

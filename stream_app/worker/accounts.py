@@ -19,7 +19,7 @@ from stream_app.engine.forecast import next_change
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
 from stream_app.engine.plan import Plan
-from stream_app.engine.published import cells, named, rounded_scores
+from stream_app.engine.published import Standing, named, rounded_scores
 from stream_app.engine.state import Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.account import Account
@@ -230,21 +230,16 @@ class AccountProcessor:
         return None if entry is None else due_of(entry)
 
     def _publish(self, name: str, account: Account) -> None:
-        subject, scores = account.subject, account.card.scores
-        published = rounded_scores(self.plan, scores)
-        said: list[Any] = [
-            published,
-            [list(found) for found in cells(self.plan, scores)],
-            [subject.ladders[ladder.name].stage for ladder in self.plan.ladders],
-        ]
+        subject, standing = account.subject, Standing(account)
+        said = standing.said()
         if subject.published == said:
             return
         known, subject.published = subject.published, said
         if self.scoring.has_accounts:
             subject.revision += 1
-            document = score_record(account, "account", name, subject.revision)
+            document = score_record(account, "account", name, subject.revision, standing)
             self._outputs.append(score_output(self.scoring.names.account_scores, document, name.encode()))
-        if self.scoring.leads.uses_account_scores and (known is None or known[0] != published):
+        if self.scoring.leads.uses_account_scores and (known is None or known[0] != standing.rounded):
             self._tell_members(name, account, subject.clock, None)
 
     # -- state ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from stream_app.engine.forecast import next_change
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
 from stream_app.engine.plan import Plan
-from stream_app.engine.published import cells, rounded_scores
+from stream_app.engine.published import Standing
 from stream_app.engine.state import NEVER, Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.documents import score_record, transitions
@@ -203,20 +203,15 @@ class LeadProcessor:
         """Send the score record and the contributions to the account, where they have changed."""
         subject, names = lead.subject, self.scoring.names
         home = lead.account_id
-        scores = lead.card.scores
-        said: list[Any] = [
-            rounded_scores(self.plan, scores),
-            [list(names) for names in cells(self.plan, scores)],
-            [subject.ladders[ladder.name].stage for ladder in self.plan.ladders],
-            [subject.mark("suppressed") is True, subject.mark("owner")],
-        ]
+        standing = Standing(lead)
+        said = standing.said()
         known = subject.published
-        if known is None or known[:4] != said:
+        if known is None or known[:-2] != said:
             subject.revision += 1
-            document = score_record(lead, "lead", home, subject.revision)
+            document = score_record(lead, "lead", home, subject.revision, standing)
             self._outputs.append(score_output(names.lead_scores, document, key.encode()))
         shares = shares_of(self.scoring, lead) if home is not None and self.scoring.has_accounts else []
-        told = known[4:] if known is not None else [None, []]
+        told = known[-2:] if known is not None else [None, []]
         if self.scoring.has_accounts:
             self._tell_account(key, lead, told, home, shares)
         if subject.account is not None and subject.account[0] != home:

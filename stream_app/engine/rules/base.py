@@ -41,6 +41,10 @@ class CompiledRule:
         """The contribution of a rule that is `on_facts`, weight included."""
         raise NotImplementedError
 
+    def idle(self, subject: Subject) -> bool:
+        """Whether the contribution surely stays what it is until an event is counted for it; cheap."""
+        return not self.timed
+
     def until(self, subject: Subject, unit: int) -> int:
         """A unit after `unit` before which the contribution stays what it is at `unit`, the later the better; cheap."""
         return unit + 1

@@ -55,6 +55,9 @@ class SumRule(CompiledRule):
             total += amount * decay.factor(unit - seen)
         return total
 
+    def idle(self, subject: Subject) -> bool:
+        return not self.timed or subject.data[self.tracker.position] is None
+
     def until(self, subject: Subject, unit: int) -> int:
         data = self.tracker.of(subject.data)
         if data is None:

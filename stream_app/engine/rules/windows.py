@@ -97,6 +97,9 @@ class TieredRule(CompiledRule):
         low, high = tier_bounds(self.tiers, self.count(subject, last), self.count(subject, first))
         return ordered(self.weight * low, self.weight * high)
 
+    def idle(self, subject: Subject) -> bool:
+        return subject.data[self.tracker.position] is None
+
     def until(self, subject: Subject, unit: int) -> int:
         data = self.tracker.of(subject.data)
         if data is None:
@@ -139,6 +142,9 @@ class CompletedRule(CompiledRule):
 
     def value(self, subject: Subject, unit: int) -> float:
         return self.weight * self.points if self.count(subject, unit) == len(self.values) else 0.0
+
+    def idle(self, subject: Subject) -> bool:
+        return subject.data[self.tracker.position] is None
 
     def until(self, subject: Subject, unit: int) -> int:
         data = self.tracker.of(subject.data)
