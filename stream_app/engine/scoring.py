@@ -128,7 +128,7 @@ class Outlook:
         self.extras = extras
         self.known: dict[int, list[float]] = {card.unit: card.contributions}
         self.card = card
-        # The rules that something is known for: only they can change.
+        # The rules whose contribution may still change after the card's unit.
         self.live: list[int] = [index for index in plan.timed_rules if card.until[index] < _NEVER]
 
     def contributions(self, unit: int) -> list[float]:
@@ -137,7 +137,7 @@ class Outlook:
         if found is None:
             found = list(self.card.contributions)
             rules, subject, until, back = self.plan.rules, self.subject, self.card.until, unit < self.card.unit
-            for index in self.live:
+            for index in self.plan.timed_rules if back else self.live:
                 if back or unit >= until[index]:
                     found[index] = rules[index].value(subject, unit)
             self.known[unit] = found
@@ -178,7 +178,7 @@ class Outlook:
         start, end = self.contributions(first), self.contributions(last)
         lows, highs = list(start), list(start)
         until, ahead = self.card.until, first >= self.card.unit
-        for index in self.live:
+        for index in self.live if ahead else plan.timed_rules:
             if ahead and last < until[index]:
                 continue
             rule = plan.rules[index]
