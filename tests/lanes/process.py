@@ -18,16 +18,18 @@ ROOT = Path(__file__).resolve().parents[2]
 class WorkerProcess:
     """One worker in a process group of its own, its output in a file. A context manager that leaves nothing running."""
 
-    def __init__(self, directory: Path, name: str, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, name: str, settings: dict[str, Any], module: str = "tests.lanes.worker_main"
+    ) -> None:
         self.log = directory / f"{name}.log"
-        self.settings = settings
+        self.settings, self.module = settings, module
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start it (again)."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.lanes.worker_main", json.dumps(self.settings)],
+                [sys.executable, "-m", self.module, json.dumps(self.settings)],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -26,6 +26,8 @@ class Scenario:
     name: str = ""
     inputs: tuple[str, ...] = ("web", "email", "social")
     store: str = "memory"
+    module: str = "tests.lanes.worker_main"
+    group: str = ""
     rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,11 +77,11 @@ class Scenario:
             "counting": {"out": self.topic("out"), **(counting or {})},
             "limits": {"session_timeout": 2.0},
         }
-        return WorkerProcess(self.directory, name, given | settings)
+        return WorkerProcess(self.directory, name, given | settings, self.module)
 
     async def lag(self) -> int:
         """Offsets not yet committed."""
-        return await lag(self.broker, self.name, self.topics, PARTITIONS)
+        return await lag(self.broker, self.group or self.name, self.topics, PARTITIONS)
 
     async def caught_up(self, within: float = 60.0) -> None:
         """Return when everything is committed."""
@@ -131,5 +133,12 @@ class Scenario:
 
     async def check(self) -> None:
         """Every event counted once and in order, every message sent once and in order."""
-        assert await self.actual() == self.expected()
-        assert await self.told() == self.expected_told()
+        differ("state", await self.actual(), self.expected())
+        differ("messages", await self.told(), self.expected_told())
+
+
+def differ(what: str, actual: Mapping[bytes, Any], expected: Mapping[bytes, Any]) -> None:
+    """AssertionError with the first few keys that are not as expected."""
+    wrong = sorted(key for key in actual.keys() | expected.keys() if actual.get(key) != expected.get(key))
+    first = ", ".join(f"{key!r}: {actual.get(key)} not {expected.get(key)}" for key in wrong[:3])
+    assert not wrong, f"{what}: {len(wrong)} of {len(expected)} keys are wrong: {first}"
