@@ -188,7 +188,7 @@ class Live:
         outlook = self.outlook()
         # The card at `last` is needed whatever comes, and mostly the span up to it shows that nothing moves.
         ahead = outlook.at(last)
-        if not ladders.may_move(plan, subject, outlook.between(self.card, ahead), clock):
+        if not ladders.may_move(plan, subject, outlook.over(now, last), clock):
             self._adopt(ahead)
             return False
         found = first_unit(

@@ -126,63 +126,65 @@ class Outlook:
         self.subject = subject
         self.view = view
         self.extras = extras
-        self.known: dict[int, list[float]] = {card.unit: card.contributions}
         self.card = card
+        self.cards: dict[int, Card] = {card.unit: card}
         # The rules whose contribution may still change after the card's unit.
         self.live: list[int] = [index for index in plan.timed_rules if card.until[index] < _NEVER]
 
     def contributions(self, unit: int) -> list[float]:
         """Every rule's contribution at `unit`."""
-        found = self.known.get(unit)
-        if found is None:
-            found = list(self.card.contributions)
-            rules, subject, until, back = self.plan.rules, self.subject, self.card.until, unit < self.card.unit
-            for index in self.plan.timed_rules if back else self.live:
-                if back or unit >= until[index]:
-                    found[index] = rules[index].value(subject, unit)
-            self.known[unit] = found
+        found = list(self.card.contributions)
+        rules, subject, until, back = self.plan.rules, self.subject, self.card.until, unit < self.card.unit
+        for index in self._changing(unit):
+            if back or unit >= until[index]:
+                found[index] = rules[index].value(subject, unit)
         return found
 
     def at(self, unit: int) -> Card:
         """The card at `unit`."""
-        contributions = self.contributions(unit)
-        extras = None if self.extras is None else self.extras.over(unit, unit)[0]
-        scores = scores_of(self.plan, contributions, self.view, extras)
-        return Card(unit, contributions, self.card.until, Moment(self.subject, self.view, unit, unit, scores, scores))
-
-    def between(self, start: Card, end: Card) -> Moment:
-        """As `over` the units of two cards. Mostly every contribution falls, or every one grows: then the scores at
-        the two ends enclose all between."""
-        plan, subject = self.plan, self.subject
-        if self.extras is None and not plan.mixed:
-            falls = rises = False
-            for index in self.live:
-                if end.unit < start.until[index]:
-                    continue
-                early, late = start.contributions[index], end.contributions[index]
-                if late < early:
-                    falls = True
-                elif late > early:
-                    rises = True
-                if (falls and rises) or not plan.rules[index].steady(subject, start.unit, end.unit):
-                    return self.over(start.unit, end.unit)
-            low, high = (start.scores, end.scores) if rises else (end.scores, start.scores)
-            return Moment(subject, self.view, start.unit, end.unit, low, high)
-        return self.over(start.unit, end.unit)
+        card = self.cards.get(unit)
+        if card is None:
+            contributions = self.contributions(unit)
+            extras = None if self.extras is None else self.extras.over(unit, unit)[0]
+            scores = scores_of(self.plan, contributions, self.view, extras)
+            moment = Moment(self.subject, self.view, unit, unit, scores, scores)
+            card = self.cards[unit] = Card(unit, contributions, self.card.until, moment)
+        return card
 
     def over(self, first: int, last: int) -> Moment:
-        """What the scores stay within over the units `first` to `last`."""
+        """What the scores stay within over the units `first` to `last`.
+
+        Mostly every contribution falls, or every one grows: then the scores at the two ends enclose all between.
+        """
+        start = self.at(first)
         if first == last:
-            return self.at(first).moment
-        plan, subject = self.plan, self.subject
-        start, end = self.contributions(first), self.contributions(last)
-        lows, highs = list(start), list(start)
-        until, ahead = self.card.until, first >= self.card.unit
-        for index in self.live if ahead else plan.timed_rules:
-            if ahead and last < until[index]:
-                continue
+            return start.moment
+        end = self.at(last)
+        if self.extras is not None or self.plan.mixed:
+            return self._bounds(start, end)
+        falls = rises = False
+        for index in self._changing(first):
+            early, late = start.contributions[index], end.contributions[index]
+            if late < early:
+                falls = True
+            elif late > early:
+                rises = True
+            if (falls and rises) or not self.plan.rules[index].steady(self.subject, first, last):
+                return self._bounds(start, end)
+        low, high = (start.scores, end.scores) if rises else (end.scores, start.scores)
+        return Moment(self.subject, self.view, first, last, low, high)
+
+    def _changing(self, first: int) -> list[int]:
+        """The rules whose contribution may change from the unit `first` on."""
+        return self.live if first >= self.card.unit else self.plan.timed_rules
+
+    def _bounds(self, start: Card, end: Card) -> Moment:
+        """As `over`, from the bounds of each contribution."""
+        plan, subject, first, last = self.plan, self.subject, start.unit, end.unit
+        lows, highs = list(start.contributions), list(start.contributions)
+        for index in self._changing(first):
             rule = plan.rules[index]
-            early, late = start[index], end[index]
+            early, late = start.contributions[index], end.contributions[index]
             if rule.steady(subject, first, last):
                 if late < early:
                     lows[index] = late
