@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
@@ -75,15 +74,21 @@ class LoopWatch:
 async def watch_progress(
     lanes: Callable[[], Iterable[Lane]], limits: Limits, consumer_fault: Callable[[], str | None]
 ) -> NoReturn:
-    """End the process when a lane has records to read and commits nothing for too long, or the consumer gave up."""
+    """End the process when a lane has work and commits nothing for too long, or the consumer gave up.
+
+    Seconds are counted by turns here too, and so do not pass while the process is frozen.
+    """
+    stuck: dict[str, tuple[float, int]] = {}
     while True:
         await asyncio.sleep(1.0)
         fault = consumer_fault()
         if fault is not None:
             end_process(fault)
-        now = time.monotonic()
+        now: dict[str, tuple[float, int]] = {}
         for lane in lanes():
-            if lane.taking and lane.caught_up():
-                lane.progressed_at = now
-            elif lane.taking and now - lane.progressed_at > limits.no_progress:
-                end_process(f"lane {lane.name} has records to read and made no progress for {limits.no_progress:.0f} s")
+            progressed_at, seconds = stuck.get(lane.name, (lane.progressed_at, 0))
+            seconds = seconds + 1 if lane.owes() and lane.progressed_at == progressed_at else 0
+            now[lane.name] = (lane.progressed_at, seconds)
+            if seconds > limits.no_progress:
+                end_process(f"lane {lane.name} has work and made no progress for {seconds} s")
+        stuck = now

@@ -151,10 +151,9 @@ class Lane:
         except BaseException as error:  # noqa: BLE001 - whatever it was, nothing in memory can be trusted now
             self._failed(f"lane {self.name} failed", error)
 
-    @property
-    def taking(self) -> bool:
-        """Whether it is open and not held."""
-        return not self._held
+    def owes(self) -> bool:
+        """Whether something waits to be done: records to read, or a transaction to be finished."""
+        return not self._settled.is_set() or not (self._held or self.caught_up())
 
     # -- records in ---------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ class Counting:
     poison: str | None = None
     spread: bool = False
     pause_us: int = 0
+    hang: str | None = None
 
 
 class CountingProcessor:
@@ -52,6 +53,8 @@ class CountingProcessor:
             key, value = record.key or b"", record.value or b""
             if counting.poison and value == counting.poison.encode():
                 raise ValueError("poison")
+            if counting.hang and value == counting.hang.encode():
+                time.sleep(3600)
             if counting.inbox and value.startswith(b"to:"):
                 self.outputs.append(Output(counting.inbox, value[3:], b"moved", timestamp_ms=record.timestamp))
             old = self.changes.get(key) or self.state.get(key)
