@@ -1,12 +1,14 @@
 """Accounts (scoring.md section 8): who belongs to one, and what members' scores add up to."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from stream_app.engine.derived import email_domain, is_free_mail
 from stream_app.engine.model.types import Rollup
 from stream_app.engine.rules.windows import Tiers, tier_bounds
 from stream_app.engine.state import Cell, Subject
 
+FOREVER: Final = 1 << 62
 HISTORY = 32  # superseded values kept of each account fact, for members whose clocks are behind
 
 
@@ -56,6 +58,17 @@ class FactHistory:
         cells.append(cell)
         cells.sort(key=lambda known: known[:2])
         del cells[:-HISTORY]
+
+    def next_after(self, time: int) -> int:
+        """The first time after `time` from which a fact had another value; `FOREVER` if there is none."""
+        first = FOREVER
+        for cells in self.values.values():
+            for index in range(len(cells) - 1, -1, -1):
+                when = cells[index][0]
+                if when <= time:
+                    break
+                first = min(first, when)
+        return first
 
     def at(self, time: int) -> dict[str, object]:
         """The facts as they stood at `time`; a fact that was removed is absent."""

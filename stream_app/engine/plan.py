@@ -121,6 +121,7 @@ class Plan:
             combined.precision for combined in card.combined
         ]
         self.combined: list[CombinedPlan] = [CombinedPlan(combined, self.position) for combined in card.combined]
+        self.empty: list[float | None] | None = None  # the scores of a subject of which nothing is known, once computed
         # Whether a combined score can grow as one of its parts falls.
         self.mixed: bool = any(weight < 0 for combined in self.combined for _, _, weight in combined.parts)
         self.uses_account_scores: bool = names_account_scores(model)
@@ -304,8 +305,15 @@ def _plan_scores(card: Scorecard) -> list[ScorePlan]:
 
 def names_account_scores(model: Model) -> bool:
     """Whether the leads' part of a model looks at a score of the account, so that its changes concern the members."""
+    return bool(account_scores_named(model))
+
+
+def account_scores_named(model: Model) -> list[str]:
+    """The account's scores that the leads' part of a model looks at, by the names it uses (`account.NAME`)."""
+    if not model.account.scores:
+        return []
     scores = {f"account.{score.name}" for score in model.account.scores}
     scores.update(f"account.{combined.name}" for combined in model.account.combined)
     scores.add("account.score")
     text = repr((model.lead.scores, model.lead.combined, model.lead.rules, model.lead.ladders))
-    return bool(model.account.scores) and any(repr(name) in text for name in scores)
+    return sorted(name for name in scores if repr(name) in text)

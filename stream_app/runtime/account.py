@@ -19,14 +19,22 @@ class Account(Live):
 
     def put_facts(self, activity: Activity) -> bool:
         """Add an event's account facts; whether there were any."""
+        self.see_facts(activity)
+        self.keep_facts(activity)
+        return bool(activity.account_facts)
+
+    def see_facts(self, activity: Activity) -> None:
+        """Add an event's account facts to its own. Members behind its clock see what `keep_facts` keeps."""
         changed = False
         for name, value in activity.account_facts.items():
-            cell = (activity.time, activity.event_id, value)
-            changed |= put(self.subject.facts, name, cell)
-            self.history.put(name, cell)
+            changed |= put(self.subject.facts, name, (activity.time, activity.event_id, value))
         if changed:
             self.facts_changed(_view(self.subject))
-        return bool(activity.account_facts)
+
+    def keep_facts(self, activity: Activity) -> None:
+        """Keep an event's account facts in the history."""
+        for name, value in activity.account_facts.items():
+            self.history.put(name, (activity.time, activity.event_id, value))
 
     def add(self, activity: Activity) -> None:
         """Add an accepted account event's activity to what is known."""

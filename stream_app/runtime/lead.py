@@ -51,19 +51,29 @@ class Lead(Live):
 
     def before(self, new: bool) -> Scores:
         """The scores before an event: those at the clock, or for a new lead those of an empty one."""
-        return empty_scores(self.plan, self.subject.clock) if new else self.card.scores
+        return empty_scores(self.plan) if new else self.card.scores
 
-    def merge(self, others: list[Subject], new: bool, cause: Cause) -> None:
-        """Take the union with other leads, then let the ladders move. A new lead takes over the first one's stages."""
-        before = self.before(new)
+    def unite(self, others: list[Subject], new: bool) -> None:
+        """Take the union with other leads. A new lead takes over the first one's stages."""
         for other in others:
             absorb(self.plan, self.subject, other)
         if new:
             take_over(self.subject, others[0])
             ladders.start(self.plan, self.subject, self.subject.clock)
         self.forget()
+
+    def pass_change(self, at: int) -> None:
+        """Advance to `at`, from which on something else is seen of the account; at a boundary that is evaluated."""
+        self.advance(at - 1)
+        before = self.card.scores
+        subject = self.subject
+        due = at % self.plan.resolution == 0 or self._next_expiry() == at
+        subject.clock = at
         self.look()
-        self.evaluate(cause, before)
+        if due:
+            self._expiry = NEVER
+            subject.settled = False
+            self.evaluate(Cause("decay"), before)
 
     def add(self, activity: Activity) -> None:
         """Add an accepted event's facts and its activity to what is known. Links and account facts are not its task."""
@@ -98,12 +108,13 @@ class Lead(Live):
         return ladders.obey(self.plan, self.subject, ladder, stage, cause, activity.time, self.card, before)
 
 
-def empty_scores(plan: Plan, clock: int) -> Scores:
-    """The scores of a lead of which nothing is known."""
-    empty = Subject("", len(plan.trackers))
-    view = _view(empty, no_account)
-    contributions = contributions_at(plan, empty, view, max(clock, 0) // plan.resolution)
-    return scores_of(plan, contributions, view, [0.0] * len(plan.scores))
+def empty_scores(plan: Plan) -> Scores:
+    """The scores of a lead of which nothing is known: the same at any time."""
+    if plan.empty is None:
+        empty = Subject("", len(plan.trackers))
+        view = _view(empty, no_account)
+        plan.empty = scores_of(plan, contributions_at(plan, empty, view, 0), view, None)
+    return plan.empty
 
 
 def card_of(plan: Plan, subject: Subject, sight: Sight = no_account) -> Card:

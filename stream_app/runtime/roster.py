@@ -4,6 +4,7 @@ A member counts with its published score *at the account's time*. Computing all 
 account quadratic, so each share is kept with the unit until which it surely stays what it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stream_app.engine.accounts import breadth_bounds, rollup_points
@@ -48,6 +49,19 @@ class Roster:
         self.size = len(account.scores)
         self.members: dict[str, Lead] = {}
         self._kept: dict[str, _Kept] = {}
+        self._facts: Mapping[str, object] = {}  # the account's, as members see them
+        self._facts_at = -1
+        self._unseen: set[str] = set()  # members that have not looked at these facts since they came
+
+    def see(self, facts: Mapping[str, object], at: int) -> None:
+        """The account's facts are these from the time `at` on: its members' scores then depend on them."""
+        self._facts, self._facts_at, self._unseen = facts, at, set(self.members)
+        self._kept.clear()
+
+    def looked(self, lead: Lead) -> None:
+        """A member has looked at the account's facts."""
+        self._unseen.discard(lead.subject.key)
+        self.put(lead)
 
     def put(self, lead: Lead) -> None:
         """A member is new, or has changed."""
@@ -88,6 +102,8 @@ class Roster:
         return shares
 
     def _look(self, lead: Lead, first: int, last: int) -> list[Share]:
+        if lead.subject.clock < self._facts_at or lead.subject.key in self._unseen:
+            lead = Lead(self.plan, lead.subject, lambda account_id, time: self._facts)
         moment = lead.outlook().over(first, last)
         shares = []
         for _, position, score in self.scores:

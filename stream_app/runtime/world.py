@@ -4,7 +4,6 @@ The offline replay and what is built on it run on this. The worker has its subje
 between them; its final scores are held to the ones that come out here.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from stream_app.engine import ladders
@@ -16,14 +15,14 @@ from stream_app.engine.ladders import Cause
 from stream_app.engine.model.types import Model
 from stream_app.engine.moment import Scores
 from stream_app.engine.plan import Plan
-from stream_app.engine.published import named, rounded_scores
-from stream_app.engine.state import Subject
+from stream_app.engine.state import Cell, Subject, put
 from stream_app.runtime.account import Account
+from stream_app.runtime.accounts import Accounts
 from stream_app.runtime.documents import score_record, transitions
 from stream_app.runtime.lead import Lead, cause_of
-from stream_app.runtime.roster import Roster
 
 Document = dict[str, Any]
+Before = tuple[Account, Scores]  # an account, and its scores before an event
 
 
 class World:
@@ -34,12 +33,11 @@ class World:
         self.plan = Plan(model, model.lead)
         self.account_plan = Plan(model, model.account)
         self.leads: dict[str, Lead] = {}
-        self.accounts: dict[str, Account] = {}
-        self.rosters: dict[str, Roster] = {}
+        self._accounts = Accounts(model, self.plan, self.account_plan, self._gather)
+        self.accounts: dict[str, Account] = self._accounts.known
         self.aliases: dict[str, str] = {}
         self.transitions: list[Document] = []
         self.conflicts = 0
-        self._home: dict[str, str | None] = {}  # the account that each lead was last seen in
         self._kept: dict[str, Subject] = {}  # what an alias keeps of its ladders and revision, should it come back
 
     def resolve(self, key: str) -> str:
@@ -66,11 +64,9 @@ class World:
     def tick(self, to: int) -> None:
         """Advance every lead, then every account, to `to`."""
         for lead in self.leads.values():
-            lead.advance(to)
-            self._gather(lead, "lead")
+            self._accounts.carry(lead, to)
         for account in self.accounts.values():
-            account.advance(to)
-            self._gather(account, "account")
+            self._accounts.advance(account, to)
 
     def scores(self) -> list[Document]:
         """The score records of all leads and, where the model scores accounts, of all accounts."""
@@ -106,22 +102,20 @@ class World:
         accounts = self._accounts_before(lead, merged, activity)
         self._link(key, others)
         if merged:
-            lead.merge([other.subject for other in merged], new, Cause("merge", activity.event_id))
-            self._gather(lead, "lead")
+            self._merge(lead, merged, new, activity)
         before = lead.before(new and not merged)
         lead.add(activity)
-        self._place(lead)
+        self._accounts.place(lead)
         if unlink and len(keys) > 1:
             self.aliases.pop(keys[-1], None)
-        if activity.account_facts:
-            self._add_account_facts(activity, self._account_named(activity, lead), lead)
+        told = self._tell_accounts(accounts, activity, lead)
+        if accounts:
+            self._accounts.look(lead)
         lead.settle(activity, before)
-        self._gather(lead, "lead")
-        self._place(lead)
-        for account, scores in accounts:
-            account.forget()
-            account.evaluate(cause_of(activity), scores)
-            self._gather(account, "account")
+        self._gather(lead)
+        self._accounts.place(lead)
+        self._settle_accounts(accounts, activity)
+        self._settle_members(told, activity)
 
     def _links(self, key: str, keys: tuple[str, ...]) -> list[str]:
         """The keys that an event newly links to its lead; a key that belongs to another lead is a conflict."""
@@ -139,20 +133,26 @@ class World:
             gone = self.leads.pop(other, None)
             if gone is not None:
                 self._kept[other] = gone.subject
-                home = self._home.pop(other, None)
-                if home is not None:
-                    self.rosters[home].drop(other)
+                self._accounts.leave(other)
+
+    def _merge(self, lead: Lead, merged: list[Lead], new: bool, activity: Activity) -> None:
+        before = lead.before(new)
+        lead.unite([other.subject for other in merged], new)
+        lead.look()
+        self._accounts.look(lead)  # once more: its account may score another now
+        lead.evaluate(Cause("merge", activity.event_id), before)
+        self._gather(lead)
+        self._accounts.place(lead)
 
     def _advanced(self, key: str, time: int, merged: list[Lead]) -> tuple[Lead, bool]:
         """An event's lead, advanced to the event's time and the clocks of the leads to be merged; whether it is new."""
         to = max([time, *(other.subject.clock for other in merged)])
         lead = self.leads.get(key)
         if lead is not None:
-            lead.advance(to)
-            self._gather(lead, "lead")
+            self._accounts.carry(lead, to)
             return lead, False
         subject = Subject(key, len(self.plan.trackers))
-        lead = self.leads[key] = Lead(self.plan, subject, self._sight)
+        lead = self.leads[key] = Lead(self.plan, subject, self._accounts.sight)
         subject.clock = to
         kept = self._kept.pop(key, None)
         ladders.start(self.plan, subject, to)
@@ -162,39 +162,6 @@ class World:
                 state.seq = kept.ladders[name].seq if name in kept.ladders else 0
         return lead, True
 
-    def _sight(self, account_id: str, time: int) -> Mapping[str, object]:
-        """What a lead sees of its account."""
-        account = self.accounts.get(account_id)
-        if account is None:
-            return {}
-        newest = account.subject.clock <= time
-        facts = account.view if newest else account.history.at(time)
-        named_facts = facts if newest else {**facts, **{f"account.{name}": value for name, value in facts.items()}}
-        return {**named_facts, **self._account_scores(account)} if self.plan.uses_account_scores else named_facts
-
-    def _account_scores(self, account: Account) -> dict[str, object]:
-        scores = named(self.account_plan, rounded_scores(self.account_plan, account.card.scores))
-        told: dict[str, object] = {f"account.{name}": value for name, value in scores.items()}
-        if len(scores) == 1:
-            told["account.score"] = next(iter(scores.values()))
-        return told
-
-    def _place(self, lead: Lead) -> None:
-        """Let the rosters know where a lead belongs and that it has changed."""
-        key, home = lead.subject.key, lead.account_id
-        left = self._home.get(key)
-        if left is not None and left != home:
-            self.rosters[left].drop(key)
-        self._home[key] = home
-        if home is not None:
-            self._roster(home).put(lead)
-
-    def _roster(self, name: str) -> Roster:
-        roster = self.rosters.get(name)
-        if roster is None:
-            roster = self.rosters[name] = Roster(self.plan, self.account_plan)
-        return roster
-
     # accounts
 
     def _apply_to_account(self, activity: Activity) -> str | None:
@@ -203,76 +170,80 @@ class World:
         refused = verdict(known.subject, activity, self.model.lateness) if known is not None else None
         if refused is not None:
             return None if refused == "duplicate" else refused
-        account, before = self._account_at(activity.account_id, activity.time)
-        if activity.account_facts:
-            self._add_account_facts(activity, account, None)
-        account.add(activity)
-        account.forget()
-        account.evaluate(cause_of(activity), before)
-        self._gather(account, "account")
+        accounts = [self._accounts.at(activity.account_id, activity.time)]
+        accounts[0][0].add(activity)
+        told = self._tell_accounts(accounts, activity, None)
+        self._settle_accounts(accounts, activity)
+        self._settle_members(told, activity)
         return None
 
-    def _account_at(self, name: str, time: int) -> tuple[Account, Scores]:
-        """An account advanced to a time, with its scores then."""
-        account = self.accounts.get(name)
-        if account is None:
-            subject = Subject(name, len(self.account_plan.trackers))
-            account = self.accounts[name] = Account(self.account_plan, subject, self._roster(name))
-            account.advance(time)
-        else:
-            account.forget()
-            account.advance(time)
-            self._gather(account, "account")
-        return account, account.card.scores
-
-    def _accounts_before(self, lead: Lead, merged: list[Lead], activity: Activity) -> list[tuple[Account, Scores]]:
-        """The accounts that take part in a lead's event, advanced to it, with their scores before it."""
-        names: list[str] = []
-        then = self._home_after(lead, merged, activity)
-        for name in (then, activity.account_id if activity.account_facts else None):
-            if name is not None and name not in names:
-                names.append(name)
-        return [(*self._account_at(name, activity.time),) for name in names]
+    def _accounts_before(self, lead: Lead, merged: list[Lead], activity: Activity) -> list[Before]:
+        """The accounts that take part in a lead's event, advanced to the lead's clock, with their scores then: those
+        of the lead after it and before it, of the leads to be merged, and the one that is told facts."""
+        names = [self._home_after(lead, merged, activity)]
+        if activity.account_facts and activity.account_id is not None:
+            names.append(activity.account_id)
+        names += [subject.account_id for subject in (lead, *merged)]
+        clock = lead.subject.clock
+        return [self._accounts.at(name, clock) for name in dict.fromkeys(names) if name is not None]
 
     def _home_after(self, lead: Lead, merged: list[Lead], activity: Activity) -> str | None:
         """The account that a lead will belong to once an event and merges are in."""
-        marks: dict[str, tuple[int, str, Any]] = {}
-        when = (activity.time, activity.event_id)
-        cells = [subject.marks for subject in (lead.subject, *(other.subject for other in merged))]
-        own = {"email": activity.email, "account_id": activity.account_id}
-        cells.append({name: (*when, value) for name, value in own.items() if value is not None})
-        for source in cells:
-            for name in ("email", "account_id"):
-                cell = source.get(name)
-                if cell is not None and (name not in marks or cell[:2] > marks[name][:2]):
-                    marks[name] = cell
+        marks: dict[str, Cell] = {}
+        for subject in (lead.subject, *(other.subject for other in merged)):
+            for name, cell in subject.marks.items():
+                put(marks, name, cell)
+        for name, value in (("email", activity.email), ("account_id", activity.account_id)):
+            if value is not None:
+                put(marks, name, (activity.time, activity.event_id, value))
         probe = Subject("", 0)
-        probe.marks = dict(marks)
+        probe.marks = marks
         return account_of(probe)
 
-    def _account_named(self, activity: Activity, lead: Lead) -> Account | None:
-        name = activity.account_id if activity.account_id is not None else lead.account_id
+    def _tell_accounts(
+        self, accounts: list[Before], activity: Activity, own: Lead | None
+    ) -> list[tuple[Lead, Scores]]:
+        """Let accounts see an event; the members that are to see what that changed, advanced, with their scores then.
+
+        Those are all others, if a published score that leads use has changed, or if there are account facts.
+        """
+        receiver = self._receiver(activity, own)
+        told: list[tuple[Lead, Scores]] = []
+        for account, before in accounts:
+            facts = account is receiver
+            if facts:
+                self._accounts.see(account, activity)
+            changed = self._accounts.differs(account, before)
+            due = [lead for lead in self._accounts.members(account) if lead is not own] if changed or facts else []
+            to = account.subject.clock if changed else activity.time
+            told += zip(due, self._accounts.tell(account, activity, due, to, facts), strict=True)
+            self._accounts.settle(account)
+        for lead, _ in told:
+            self._accounts.look(lead)
+        return told
+
+    def _receiver(self, activity: Activity, own: Lead | None) -> Account | None:
+        """The account that an event's account facts go to."""
+        if not activity.account_facts:
+            return None
+        name = activity.account_id if activity.account_id is not None or own is None else own.account_id
         return self.accounts.get(name) if name is not None else None
 
-    def _add_account_facts(self, activity: Activity, account: Account | None, own: Lead | None) -> None:
-        """Add the facts; every other member is advanced, sees them and is evaluated."""
-        if account is None:
-            return
-        members = [lead for lead in self._roster(account.subject.key).members.values() if lead is not own]
-        for lead in members:
-            lead.advance(activity.time)
-            self._gather(lead, "lead")
-        before = [lead.card.scores for lead in members]
-        account.put_facts(activity)
-        for lead, scores in zip(members, before, strict=True):
-            lead.look()
-            lead.evaluate(Cause("fact", activity.event_id), scores)
-            self._gather(lead, "lead")
-            self._place(lead)
-        if own is not None:
-            own.look()
+    def _settle_accounts(self, accounts: list[Before], activity: Activity) -> None:
+        for account, scores in accounts:
+            self._accounts.settle(account)
+            account.evaluate(cause_of(activity), scores)
+            self._gather(account)
 
-    def _gather(self, live: Lead | Account, kind: str) -> None:
+    def _settle_members(self, told: list[tuple[Lead, Scores]], activity: Activity) -> None:
+        for lead, scores in told:
+            lead.evaluate(Cause("fact", activity.event_id), scores)
+            self._gather(lead)
+            self._accounts.place(lead)
+
+    def _gather(self, live: Lead | Account) -> None:
         if live.moves:
-            account_id = live.account_id if isinstance(live, Lead) else live.subject.key
-            self.transitions += transitions(live, kind, account_id)
+            if isinstance(live, Lead):
+                self.transitions += transitions(live, "lead", live.account_id)
+            else:
+                self.transitions += transitions(live, "account", live.subject.key)
