@@ -13,8 +13,10 @@ from setuptools.command.build_py import build_py
 
 # Left out: what only runs when a model is read (engine/model), the messages' structs, and `explain`.
 ENGINE = """
-    accounts admission calendar conditions decay derived encoding forecast identity ladder_conditions ladders live merging moment
-    plan published scoring search seen state trackers view rules/base rules/facts rules/silence rules/sums rules/windows
+    accounts admission calendar conditions decay derived encoding forecast identity ladder_conditions ladders live
+    merging moment plan published scoring search seen state view
+    rules/base rules/facts rules/silence rules/sums rules/windows
+    trackers/base trackers/data trackers/earliest trackers/latest trackers/series
 """
 COMPILED = [f"stream_app/engine/{name}.py" for name in ENGINE.split()] + [
     f"stream_app/runtime/{name}.py" for name in ("account", "documents", "lead")

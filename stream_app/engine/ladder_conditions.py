@@ -26,7 +26,7 @@ from stream_app.engine.model.types import (
     Test,
 )
 from stream_app.engine.moment import Moment, Scores, passes, reaches
-from stream_app.engine.trackers import Tracker
+from stream_app.engine.trackers.base import Tracker
 
 NO: Final = 0
 MAYBE: Final = 1

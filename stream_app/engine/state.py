@@ -8,7 +8,7 @@ from typing import Any
 
 from stream_app.engine.activity import Value
 from stream_app.engine.seen import SeenIds
-from stream_app.engine.trackers import Data
+from stream_app.engine.trackers.data import Data
 
 NEVER = -1
 

@@ -1,7 +1,7 @@
 """What a lead brings to its account, as contributions (scoring.md section 8)."""
 
 from stream_app.engine.published import rounded
-from stream_app.engine.trackers import distinct_value
+from stream_app.engine.trackers.latest import distinct_value
 from stream_app.runtime.lead import Lead
 from stream_app.worker.composition import Scoring
 from stream_app.worker.messages import Contribution

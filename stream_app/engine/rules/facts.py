@@ -6,7 +6,7 @@ from typing import Any
 from stream_app.engine.conditions import Matcher
 from stream_app.engine.model.types import FactRule, PerUnitRule
 from stream_app.engine.rules.base import CompiledRule
-from stream_app.engine.trackers import MAX_QUANTITY
+from stream_app.engine.trackers.series import MAX_QUANTITY
 
 
 class HoldsRule(CompiledRule):

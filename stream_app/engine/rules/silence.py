@@ -7,7 +7,7 @@ from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule
 from stream_app.engine.rules.windows import is_rising, tier_bounds, tier_points
 from stream_app.engine.state import NEVER, Subject
 from stream_app.engine.times import format_time
-from stream_app.engine.trackers import Tracker
+from stream_app.engine.trackers.base import Tracker
 
 
 class SilenceRule(CompiledRule):

@@ -7,7 +7,8 @@ from stream_app.engine.model.types import ActivityRule, QuantityRule
 from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
 from stream_app.engine.times import format_time
-from stream_app.engine.trackers import Buckets, Earliest, Tracker
+from stream_app.engine.trackers.base import Tracker
+from stream_app.engine.trackers.data import Buckets, Earliest
 
 
 class SumRule(CompiledRule):

@@ -9,7 +9,8 @@ from typing import Any
 from stream_app.engine.model.types import CompleteRule, DistinctRule, FrequencyRule, RatioRule
 from stream_app.engine.rules.base import FOREVER, Bounds, CompiledRule, ordered
 from stream_app.engine.state import Subject
-from stream_app.engine.trackers import Latest, Series, Tracker
+from stream_app.engine.trackers.base import Tracker
+from stream_app.engine.trackers.data import Latest, Series
 
 Tiers = tuple[tuple[float, float], ...]
 
