@@ -34,15 +34,10 @@ from stream_app.engine.rules.facts import HoldsRule, PerUnitOfFact
 from stream_app.engine.rules.silence import SilenceRule
 from stream_app.engine.rules.sums import SumRule
 from stream_app.engine.rules.windows import CompletedRule, ShareRule, TieredRule, units_in
-from stream_app.engine.trackers import (
-    AmountTracker,
-    EarliestTracker,
-    LastTracker,
-    LatestTracker,
-    SeriesTracker,
-    Tracker,
-    distinct_value,
-)
+from stream_app.engine.trackers.base import LastTracker, Tracker
+from stream_app.engine.trackers.earliest import EarliestTracker
+from stream_app.engine.trackers.latest import LatestTracker, distinct_value
+from stream_app.engine.trackers.series import AmountTracker, SeriesTracker
 
 
 class GroupPlan:

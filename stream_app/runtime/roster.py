@@ -11,7 +11,7 @@ from stream_app.engine.accounts import breadth_bounds, rollup_points
 from stream_app.engine.model.types import Score
 from stream_app.engine.plan import Plan
 from stream_app.engine.published import rounded
-from stream_app.engine.trackers import distinct_value
+from stream_app.engine.trackers.latest import distinct_value
 from stream_app.runtime.lead import Lead
 
 _LONGEST_LOOK = 1 << 14
