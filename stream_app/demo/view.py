@@ -91,7 +91,7 @@ def _stages(board: Board) -> list[RenderableType]:
     """A line a ladder: how many leads stand where."""
     lines: list[RenderableType] = []
     for ladder, stages in board.stages().items():
-        text = Text(f"{printable(ladder):>9}  ", style="dim")
+        text = Text.assemble((f"{printable(ladder):>9}  ", "dim"))
         for place, (stage, count) in enumerate(stages.items()):
             text.append(" → " if place else "", "dim")
             text.append(f"{printable(stage)} ", "default")

@@ -49,7 +49,8 @@ class Simulated:
 class Story:
     """What is told: the seed, how many events a day, and what the CRM does when a deal is closed.
 
-    `events_a_day` is about the most that there are, but for the first two days, when many leads come. `closed` gives (ladder, stage) by outcome (`won`, `lost`); of others the CRM tells the outcome only.
+    `events_a_day` is about the most that there are, but for the first two days, when many leads come. `closed`
+    gives (ladder, stage) by outcome (`won`, `lost`); of others the CRM tells the outcome only.
     """
 
     seed: int = 1
