@@ -103,6 +103,7 @@ def test_ones_own_events_and_model(shared: dict[str, str]) -> None:
     assert "lifecycle lead → mql" in done.stdout
 
 
+@pytest.mark.timeout(240)
 def test_own_servers_end_with_it_even_when_it_is_killed(alone: dict[str, str], tmp_path: Path) -> None:
     """SIGKILL leaves no process. The next demo clears away what the killed one had on the broker; told to end (SIGTERM),
     it sums up and leaves nothing either."""
