@@ -1,11 +1,14 @@
 """Which events a subject takes (scoring.md section 2, "Lateness and duplicates")."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
-from stream_app.engine.activity import Activity
-from stream_app.engine.state import NEVER, Subject
+from stream_app.engine.activity import Activity, Value
+from stream_app.engine.state import NEVER, Cell, Subject
 
-MAX_FACTS = 1_024  # names of facts a subject can have: beyond it, an event that brings new ones is refused
+MAX_FACTS: Final = 1_024  # names of facts a subject can have: beyond it, an event that brings new ones is refused
+MAX_FACT_CHARS: Final = 131_072  # characters of all its facts' values: what a lead is must fit into a record
+_FEW: Final = 4  # facts that can't have as many: an event has less than a quarter of it
 
 Refused = Literal["duplicate", "too_old", "too_many_facts"]
 
@@ -23,7 +26,31 @@ def verdict(subject: Subject, activity: Activity, lateness: int) -> Refused | No
         return "duplicate"
     if activity.time < oldest or activity.time < subject.seen.floor:
         return "too_old"
-    facts = activity.facts
-    if facts and len(subject.facts) + len(facts) > MAX_FACTS and len(subject.facts.keys() | facts.keys()) > MAX_FACTS:
-        return "too_many_facts"
-    return None
+    facts = activity.account_facts if activity.is_account_event else activity.facts
+    return "too_many_facts" if facts and too_many(subject.facts, facts) else None
+
+
+def too_many(known: Mapping[str, Cell], facts: Mapping[str, Value | None]) -> bool:
+    """Whether a subject that has the facts `known` can't take others: there would be too many of them, or too long ones."""
+    if len(known) + len(facts) <= _FEW:
+        return False
+    if len(known) + len(facts) > MAX_FACTS and len(known.keys() | facts.keys()) > MAX_FACTS:
+        return True
+    size = 0
+    for value in facts.values():
+        size += _size(value)
+    for name, cell in known.items():
+        if name not in facts:
+            size += _size(cell[2])
+    return size > MAX_FACT_CHARS
+
+
+def _size(value: Value | None) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list):
+        size = 0
+        for item in value:
+            size += len(item) if isinstance(item, str) else 1
+        return size
+    return 1

@@ -17,19 +17,17 @@ class Account(Live):
         self.history = history if history is not None else FactHistory()
         super().__init__(plan, subject, _view(subject), extras)
 
-    def put_facts(self, activity: Activity) -> bool:
-        """Add an event's account facts; whether there were any."""
-        self.see_facts(activity)
-        self.keep_facts(activity)
-        return bool(activity.account_facts)
+    def see_facts(self, activity: Activity) -> bool:
+        """Add an event's account facts to its own; whether that changed any.
 
-    def see_facts(self, activity: Activity) -> None:
-        """Add an event's account facts to its own. Members behind its clock see what `keep_facts` keeps."""
+        Members behind its clock see what `keep_facts` keeps.
+        """
         changed = False
         for name, value in activity.account_facts.items():
             changed |= put(self.subject.facts, name, (activity.time, activity.event_id, value))
         if changed:
             self.facts_changed(_view(self.subject))
+        return changed
 
     def keep_facts(self, activity: Activity) -> None:
         """Keep an event's account facts in the history."""

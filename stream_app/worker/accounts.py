@@ -11,9 +11,8 @@ from typing import Any
 
 import msgspec
 
-from stream_app.engine.accounts import FactHistory
 from stream_app.engine.activity import Activity
-from stream_app.engine.admission import verdict
+from stream_app.engine.admission import Refused, too_many, verdict
 from stream_app.engine.encoding import decode, encode
 from stream_app.engine.forecast import next_change
 from stream_app.engine.identity import lead_keys
@@ -115,16 +114,16 @@ class AccountProcessor:
         if activity.time > skew:
             raise refusal_of("future", activity)
         account = self._shelf.get(name)
-        refused = None if of_lead else verdict(account.subject, activity, self.plan.lateness)
+        refused = _refused(account, activity, self.plan.lateness, of_lead)
         if refused == "duplicate":
             self.counts["duplicate"] += 1
             return
         if refused is not None:
-            raise refusal_of(refused, activity)
+            raise refusal_of(refused, activity, of_account=True)
         account.advance(activity.time)
         self._tell_moves(name, account)
         before = account.card.scores
-        told = account.put_facts(activity)
+        told = account.see_facts(activity)
         if not of_lead:
             account.add(activity)
         account.evaluate(cause_of(activity), before)
@@ -220,7 +219,7 @@ class AccountProcessor:
             raw = b"a" + name.encode()
             if due is not None:
                 self._wheel.add(due, raw)
-            changes[raw] = pack(due, _encode_entry([encode(self.plan, account.subject), account.history.values]))
+            changes[raw] = pack(due, encode(self.plan, account.subject))
         self._quiet.clear()
         outputs, self._outputs = self._outputs, []
         return Effects(list(changes.items()), outputs)
@@ -252,11 +251,12 @@ class AccountProcessor:
 
     def _load(self, name: str) -> Account:
         entry = self._state.get(b"a" + name.encode())
-        history = FactHistory()
-        if entry is None:
-            subject = Subject(name, len(self.plan.trackers))
-        else:
-            encoded, values = msgspec.msgpack.decode(state_of(entry))
-            subject = decode(self.plan, encoded)
-            history.values = {fact: [(cell[0], cell[1], cell[2]) for cell in row] for fact, row in values.items()}
-        return Account(self.plan, subject, self._contributions(name), history)
+        subject = Subject(name, len(self.plan.trackers)) if entry is None else decode(self.plan, state_of(entry))
+        return Account(self.plan, subject, self._contributions(name))
+
+
+def _refused(account: Account, activity: Activity, lateness: int, of_lead: bool) -> Refused | None:
+    """Why an account takes no event, or none of the facts that an event of a lead states."""
+    if not of_lead:
+        return verdict(account.subject, activity, lateness)
+    return "too_many_facts" if too_many(account.subject.facts, activity.account_facts) else None

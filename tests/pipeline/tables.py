@@ -52,8 +52,7 @@ def accounts_at(scoring: Scoring, entries: Mapping[bytes, bytes], at: int) -> di
     for key, entry in entries.items():
         if key.startswith(b"a"):
             name = key[1:].decode()
-            state, _ = msgspec.msgpack.decode(state_of(entry))
-            subject = decode(scoring.accounts, state)
+            subject = decode(scoring.accounts, state_of(entry))
             account = Account(scoring.accounts, subject, members.get(name, Contributions(scoring.accounts)))
             account.advance(at)
             found[name] = score_record(account, "account", name, subject.revision)

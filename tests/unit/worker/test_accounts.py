@@ -1,5 +1,6 @@
 """The account agent's work, record by record, without Kafka."""
 
+import json
 from typing import Any
 
 import pytest
@@ -159,6 +160,35 @@ def test_account_facts_reach_every_member(desk: Desk) -> None:
     desk.run()
     assert [desk.latest("lead-scores")[f"user:{name}"]["scores"]["fit"] for name in ("ann", "bob", "cyd")] == [0] * 3
     assert score(desk) == 34  # 9.7 + 9.7 + 9.9 + 5
+
+
+def test_facts_that_say_nothing_new_are_told_to_nobody(desk: Desk) -> None:
+    """Producers repeat them with every event."""
+    view(desk, 0, START, "ann", account_id="acme")
+    for number in range(1, 9):
+        view(desk, number, START + number, "bob", account_id="acme", account_facts={"employees": 120})
+        desk.run()
+    told = [record.json() for record in desk.records("lead-inbox") if record.header(messages.KIND) == messages.ACCOUNT]
+    assert {message["event_id"] for message in told} <= {"e1", None}
+    scores = {message["view"]["account.score"] for message in told if message["event_id"] is None}
+    assert len(told) <= 2 * len(scores) + 2  # what is left are new scores, told to both
+
+
+def test_what_an_account_knows_is_bounded(desk: Desk) -> None:
+    """So that it fits into a record: facts beyond the bound are refused, whoever states them, and the stream goes on."""
+    long = ["y" * 4000] * 7
+    for number in range(8):
+        funding(desk, number, START + number, type="update", account_facts={f"f{number}": long})
+    view(desk, 90, START + 90, "ann", account_id="acme", account_facts={"f9": long})
+    funding(desk, 91, START + 91)
+    desk.run()
+    letters = list(desk.records("dead-letters"))
+    assert {(letter.header("error.code"), letter.header("error.pointer")) for letter in letters} == {
+        ("too_many_facts", "/account_facts")
+    }
+    assert [json.loads(letter.value or b"")["event_id"] for letter in letters] == ["e4", "e5", "e6", "e7", "e90"]
+    assert desk.latest("account-scores")["acme"]["scores"] == {"score": 40}
+    assert max(len(value) for lane in desk.lanes.values() for _, value in lane.state.items()) < 500_000
 
 
 def test_a_lead_sees_the_facts_of_its_present_account(desk: Desk) -> None:

@@ -109,11 +109,11 @@ def tables(desk: Desk) -> tuple[dict[str, Any], dict[str, Any]]:
     return leads, accounts
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_final_scores(seed: int) -> None:
     """Of every lead and account, published and raw, and what was refused; facts and scores cross partitions meanwhile."""
     chance = random.Random(seed)
-    events = history(chance, 150, with_accounts=True)
+    events = history(chance, 120, with_accounts=True)
     world, _, refused = expected(events)
     desk = desk_of(chance, events, chance.choice([1, 3, 1000]))
     leads, accounts = tables(desk)
@@ -129,11 +129,11 @@ def test_final_scores(seed: int) -> None:
     assert [letter.header("error.code") for letter in desk.records("dead-letters")] == refused
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_transitions(seed: int) -> None:
     """Those of every lead, whole documents, where no account plays a part and no event takes a second hop."""
     chance = random.Random(seed)
-    events = history(chance, 150, with_accounts=False)
+    events = history(chance, 120, with_accounts=False)
     _, moves, _ = expected(events)
     desk = Desk(MODEL, partitions=PARTITIONS)
     for event in events:

@@ -133,6 +133,20 @@ def test_what_is_no_event_is_a_dead_letter(desk: Desk, raw: bytes | None, code: 
     assert set(desk.latest("lead-scores")) == {"user:u"}
 
 
+def test_what_a_lead_knows_is_bounded(desk: Desk) -> None:
+    """So that it fits into a record: an event whose facts would not is a dead letter; it may still replace others."""
+    long = ["y" * 4000] * 7
+    for number in range(6):
+        view(desk, number, START + number, type="identify", facts={f"f{number}": long})
+    view(desk, 7, START + 7, type="identify", facts={"f0": "short", "job_title": "chief"})
+    desk.run()
+    letters = list(desk.records("dead-letters"))
+    assert [letter.json()["event_id"] for letter in letters] == ["e4", "e5"]
+    assert {letter.header("error.code") for letter in letters} == {"too_many_facts"}
+    assert desk.latest("lead-scores")["user:ann"]["scores"]["fit"] == 20
+    assert max(len(value) for lane in desk.lanes.values() for _, value in lane.state.items()) < 200_000
+
+
 @pytest.mark.parametrize("key", ["any stable id", "user:u", None])
 def test_an_event_in_the_wrong_partition_is_forwarded(desk: Desk, key: str | None) -> None:
     """Its bytes, headers and timestamp stay; its channel is that of its topic; it is scored where its lead is known."""
