@@ -200,9 +200,7 @@ class World:
         probe.marks = marks
         return account_of(probe)
 
-    def _tell_accounts(
-        self, accounts: list[Before], activity: Activity, own: Lead | None
-    ) -> list[tuple[Lead, Scores]]:
+    def _tell_accounts(self, accounts: list[Before], activity: Activity, own: Lead | None) -> list[tuple[Lead, Scores]]:
         """Let accounts see an event; the members that are to see what that changed, advanced, with their scores then.
 
         Those are all others, if a published score that leads use has changed, or if there are account facts.
