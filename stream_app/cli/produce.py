@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import print_json, say
+from stream_app.cli.progress import progress_bar
 from stream_app.errors import KnownError
 
 
@@ -48,7 +47,7 @@ async def _produce(
     manifest = manifest_of(prefix)
     if skip_invalid is not None and Path(path).exists() and skip_invalid.exists() and skip_invalid.samefile(path):
         raise KnownError(f"--skip-invalid {skip_invalid}: that is the file to read")
-    with open_events(path, channel, sys.stdin.buffer) as events, _bar() as progress:
+    with open_events(path, channel, sys.stdin.buffer) as events, progress_bar() as progress:
         with _skipped(skip_invalid) as skipped:
             checked = events.check(skipped, progress)
         async with open_sender(bootstrap, manifest) as sender:
@@ -73,24 +72,3 @@ def _skipped(path: Path | None) -> Iterator[BinaryIO | None]:
             yield file
     except OSError as error:
         raise KnownError(f"{path}: {error.strerror}") from None
-
-
-class _Bar:
-    """A bar for each phase, drawn only where a person looks."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total)
-        self._progress.update(self._tasks[what], completed=done)
-
-
-@contextmanager
-def _bar() -> Iterator[_Bar]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:>8}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield _Bar(progress)

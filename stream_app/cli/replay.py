@@ -1,7 +1,8 @@
 """`stream-app replay` and `score`: the engine offline."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from enum import StrEnum
 from typing import Annotated, Any, BinaryIO, Literal
@@ -10,8 +11,10 @@ import orjson
 import typer
 
 from stream_app.cli.console import print_json
+from stream_app.cli.progress import Bar, progress_bar
 from stream_app.engine.times import parse_time
 from stream_app.errors import KnownError
+from stream_app.ingest.ndjson import EventLine, read_events
 
 
 class Order(StrEnum):
@@ -62,7 +65,6 @@ def replay(
     """
     from stream_app.history.replay import finish, ordered
     from stream_app.history.replay import replay as run
-    from stream_app.ingest.ndjson import read_events
     from stream_app.modelfiles import read_model
     from stream_app.runtime.world import World
 
@@ -70,7 +72,9 @@ def replay(
     with ExitStack() as files:
         emit = _writer(files, transitions)
         refuse = _refuser(files, dead_letters, events)
-        lines = read_events(_input(files, events), events)
+        source = _input(files, events)
+        bar = files.enter_context(progress_bar(wanted=transitions != "-" or not sys.stdout.isatty()))
+        lines = _watched(read_events(source, events), _size(source), bar)
         run(world, ordered(lines, order.value), now=now, transition=emit, refused=refuse)
         finish(world, until, emit)
         if scores is not None:
@@ -92,7 +96,6 @@ def score(
     """Print one lead's (or account's) score at a time, as JSON; with --explain, why it is what it is."""
     from stream_app.engine.explain import explain as explanation
     from stream_app.history.replay import score_at
-    from stream_app.ingest.ndjson import read_events
     from stream_app.modelfiles import read_model
 
     with ExitStack() as files:
@@ -114,6 +117,23 @@ def score(
 
 def _input(files: ExitStack, path: str) -> BinaryIO:
     return sys.stdin.buffer if path == "-" else _opened(files, path, "rb")
+
+
+def _size(source: BinaryIO) -> int:
+    """A file's bytes, 0 where that can't be told."""
+    return os.fstat(source.fileno()).st_size if source.seekable() else 0
+
+
+def _watched(lines: Iterable[EventLine], size: int, bar: Bar) -> Iterator[EventLine]:
+    """The same lines; the bar follows what was read of the file."""
+    done = 0
+    for number, line in enumerate(lines):
+        done += len(line.raw) + 1
+        if size and number % 1_000 == 0:
+            bar("scoring", done, size)
+        yield line
+    if size:
+        bar("scoring", size, size)
 
 
 def _opened(files: ExitStack, path: str, mode: Literal["rb", "wb"]) -> BinaryIO:
