@@ -48,8 +48,12 @@ class LaneApp(faust.App):
         """Faust keeps nothing on disk here."""
 
     async def crash(self, reason: BaseException) -> None:
-        """A service of the app failed."""
+        """The app failed."""
         self.lanes_failed("Faust failed", reason)
+
+    def _crash(self, reason: BaseException) -> None:
+        """A service of the app failed."""
+        self.lanes_failed("a service of Faust failed", reason)
 
 
 def wall_clock() -> int:

@@ -47,7 +47,7 @@ class Pacing:
     """A topic with as many records waiting is not fetched until they are fewer."""
     transaction_records: int = 4000
     """A transaction starts at once when as many records wait for it, and processing waits at twice as many."""
-    max_linger_ms: int = 40
+    max_linger_ms: int = 20
     """The longest a transaction waits for more. It waits a millisecond for each record of the one before."""
     min_gap_ms: int = 5
     """A transaction starts no sooner after the one before: while the broker is writing that one's markers down, it turns

@@ -3,8 +3,6 @@
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.lanes.process import until
 from tests.lanes.scenario import Scenario
 
@@ -12,10 +10,9 @@ SLOW = {"pause_us": 100}
 SMALL = {"slice_records": 100, "transaction_records": 200, "buffer_records": 500}
 
 
-@pytest.mark.parametrize("store", ["memory", "rocksdb"])
-async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Path, store: str) -> None:
+async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Path) -> None:
     """SIGKILL of one worker after the other while they work off a backlog."""
-    scenario = Scenario(broker, tmp_path, store=store)
+    scenario = Scenario(broker, tmp_path)
     await scenario.create()
     await scenario.load(events=60_000, keys=3000)
     with (
@@ -42,8 +39,8 @@ async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Pat
 
 
 async def test_zombie_is_fenced(broker: str, tmp_path: Path) -> None:
-    """A worker frozen for longer than its session ends when it wakes up, and counts nothing twice."""
-    scenario = Scenario(broker, tmp_path)
+    """A worker frozen for longer than its session ends when it wakes up, and counts nothing twice. Its store is its own."""
+    scenario = Scenario(broker, tmp_path, store="rocksdb")
     await scenario.create()
     await scenario.load(events=60_000, keys=3000)
     with scenario.worker("a", SLOW, pacing=SMALL) as zombie, scenario.worker("b", SLOW, pacing=SMALL) as heir:

@@ -1,7 +1,5 @@
 """When a worker ends itself, and two agents in one worker."""
 
-import asyncio
-import signal
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
@@ -20,24 +18,6 @@ async def test_a_stalled_event_loop_ends_the_process(broker: str, tmp_path: Path
         assert worker.wait(30) == 70
         assert "the event loop took no turn for 2 s" in worker.said()
         assert "counting.py" in worker.said()
-
-
-async def test_a_worker_without_work_stays(broker: str, tmp_path: Path) -> None:
-    """Nothing to read is no reason to end; nor is being frozen as a whole for less than the session."""
-    scenario = Scenario(broker, tmp_path)
-    await scenario.create()
-    limits = {"no_progress": 2.0, "stall": 1.0, "session_timeout": 6.0}
-    with scenario.worker("a", limits=limits) as worker:
-        await worker.ready()
-        worker.send(signal.SIGSTOP)
-        await asyncio.sleep(2)
-        worker.send(signal.SIGCONT)
-        await asyncio.sleep(2)
-        assert worker.running, worker.said()[-2000:]
-        await scenario.load(events=100, keys=5)
-        await scenario.caught_up()
-        assert worker.stop() == 0
-    await scenario.check_counts()
 
 
 async def test_two_agents_have_lanes_of_their_own(broker: str, tmp_path: Path) -> None:

@@ -26,5 +26,5 @@ def test_the_readmes_commands_work(repository: Path, tmp_path: Path, kafka_serve
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=False
     )
-    assert (0, "") == (done.returncode, "" if done.returncode == 0 else done.stdout[-3000:] + done.stderr[-3000:])
+    assert (done.returncode, "" if done.returncode == 0 else done.stdout[-3000:] + done.stderr[-3000:]) == (0, "")
     assert (tmp_path / "scores.ndjson").stat().st_size > 0

@@ -1,5 +1,7 @@
-"""What a worker does when its broker goes away."""
+"""When a worker ends itself, and when not."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 from stream_app.local.kafka import KafkaServer
@@ -21,3 +23,21 @@ async def test_lag_without_progress_ends_the_process(kafka_server: KafkaServer, 
         finally:
             kafka_server.start()
         assert "made no progress for 4 s" in worker.said() or "failed" in worker.said()
+
+
+async def test_a_worker_without_work_stays(broker: str, tmp_path: Path) -> None:
+    """Nothing to read is no reason to end; nor is being frozen as a whole for less than the session."""
+    scenario = Scenario(broker, tmp_path)
+    await scenario.create()
+    limits = {"no_progress": 2.0, "stall": 1.0, "session_timeout": 6.0}
+    with scenario.worker("a", limits=limits) as worker:
+        await worker.ready()
+        worker.send(signal.SIGSTOP)
+        await asyncio.sleep(2)
+        worker.send(signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert worker.running, worker.said()[-2000:]
+        await scenario.load(events=100, keys=5)
+        await scenario.caught_up()
+        assert worker.stop() == 0
+    await scenario.check_counts()
