@@ -9,7 +9,7 @@ from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
 
 _NEAR_HALF: Final = 1e-6
-_WHOLE: Final = 1e15
+_WHOLE: Final = 2.0**53  # a float of this size has no decimals, and is more than readers take for an integer
 
 
 class Standing:
@@ -33,8 +33,10 @@ class Standing:
 
 
 def rounded(value: float, precision: int) -> float:
-    """Half away from zero on the shortest decimal form; an `int` where `precision` is 0."""
-    if precision == 0 and -_WHOLE < value < _WHOLE:
+    """Half away from zero on the shortest decimal form; an `int` where `precision` is 0, unless it is beyond 2**53."""
+    if value >= _WHOLE or value <= -_WHOLE:
+        return float(value)
+    if precision == 0:
         whole = math.floor(value)
         part = value - whole
         if part < 0.5 - _NEAR_HALF:

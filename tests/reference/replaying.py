@@ -20,6 +20,8 @@ class Result:
     scores: list[Json] = field(default_factory=list)
     dead_letters: list[tuple[int, str]] = field(default_factory=list)
     conflicts: int = 0
+    merges: int = 0
+    past_homes: int = 0  # events that tell of a membership of an account that was over by the lead's clock
 
 
 def replay(
@@ -85,6 +87,7 @@ class Replay:
         accounts, told = self._accounts_before(lead, merged, event)
         for other in others:
             world.aliases[other] = key
+        self.result.merges += len(merged)
         if merged:
             before = self._empty(lead) if is_new else self._card(lead)
             self._merge(lead, merged, is_new)
@@ -94,6 +97,7 @@ class Replay:
         members = self._add(lead, told, accounts, event)
         if unlink:
             self._unlink(event)
+        self.result.past_homes += self._tells_of_the_past(lead, event, bool(merged))
         self._evaluate_lead(lead, event, late, before)
         for account, card in accounts:
             self.stages.evaluate(account, cause_of(event), card)
@@ -137,6 +141,12 @@ class Replay:
             for ladder, place in lead.places.items():
                 place.seq = max(place.seq, self.world.kept_seq.get((lead.key, ladder), 0))
         self.world.touch()
+
+    def _tells_of_the_past(self, lead: Subject, event: Event, merged: bool) -> bool:
+        """Whether the lead now turns out to have been in another account at a time that its clock is past."""
+        assert lead.clock is not None
+        times = [e["at"] for e in lead.events if merged or e["at"] >= event["at"]]
+        return event["at"] < lead.clock and len({lead.account_id(at) for at in [*times, lead.clock]}) > 1
 
     def _unlink(self, event: Event) -> None:
         """The weaker key is a lead of its own again."""

@@ -1,6 +1,7 @@
 """The engine against the naive reference, over random models and histories, through the offline replay.
 
-`REFERENCE_EXAMPLES` sets how many examples are drawn in all (default 2,000; `make fuzz` takes more).
+`REFERENCE_EXAMPLES` sets how many examples are drawn in all (default 2,000; `make fuzz` takes more). A third of them are
+plain, a third are made wider (`tests/reference/random_wide.py`), and of the rest leads use their account's score.
 """
 
 import json
@@ -9,6 +10,7 @@ from io import BytesIO
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from stream_app.engine.model.load import load_model
 from stream_app.engine.model.problems import ModelError
@@ -18,17 +20,26 @@ from stream_app.ingest.ndjson import read_events
 from stream_app.runtime.world import World
 from tests.reference import Result, compare, replay
 from tests.reference.cases import model_text
-from tests.reference.strategies import Example, examples, minimise
+from tests.reference.random_wide import widen
+from tests.reference.strategies import Example, generate, minimise
 
-PARTS = 8  # so that pytest-xdist can share them out
-EXAMPLES = int(os.environ.get("REFERENCE_EXAMPLES", "2000")) // PARTS
+FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+EXAMPLES = int(os.environ.get("REFERENCE_EXAMPLES", "20000" if FUZZ else "2000"))
+PLAIN, WIDE, SCORES = "plain", "wide", "account scores"
+PARTS = [PLAIN] * 3 + [WIDE] * 4 + [SCORES]  # so that pytest-xdist can share them out
 # A smaller seed is no smaller example, so hypothesis need not shrink: `minimise` does.
 RUN = settings(
-    max_examples=EXAMPLES,
+    max_examples=EXAMPLES // len(PARTS),
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+def example_of(seed: int, kind: str) -> Example:
+    """The example of a seed."""
+    plain = generate(seed, account_scores=kind == SCORES)
+    return plain if kind == PLAIN or (kind == SCORES and seed % 2) else widen(plain, seed)
 
 
 def engine(
@@ -50,6 +61,7 @@ def engine(
     engine_replay(world, lines, now=now, transition=result.transitions.append, refused=refused)
     finish(world, until, result.transitions.append)
     result.scores = world.scores()
+    result.conflicts = world.conflicts
     return result
 
 
@@ -60,17 +72,40 @@ def differences(example: Example) -> list[str]:
     now = until if len(events) % 4 == 0 else None
     expected = replay(model, events, until=until, now=now, order=order)
     actual = engine(model, events, until, now, order)
-    found = compare(expected, actual)
+    found = compare(*comparable(model, expected, actual, in_order=order == "time"))
     if expected.dead_letters != actual.dead_letters:
         found.append(f"dead letters: expected {expected.dead_letters}, got {actual.dead_letters}")
+    if expected.conflicts != actual.conflicts:
+        found.append(f"conflicts: expected {expected.conflicts}, got {actual.conflicts}")
     return found
+
+
+def comparable(model: dict[str, object], expected: Result, actual: Result, *, in_order: bool) -> tuple[Result, Result]:
+    """What must be the same in both: all, but for what the engine does not claim (README of the reference, 19 and 20).
+
+    An account does not hear of a membership that was over before it was told; and a lead that is behind its account sees
+    the score that the account had published, not what it would have been.
+    """
+    if expected.past_homes and "account" in model:
+        expected, actual = (
+            Result([t for t in r.transitions if t["lead"]], [s for s in r.scores if "lead" in s])
+            for r in (expected, actual)
+        )
+    if "account.score" in str(model) and (expected.past_homes or expected.merges or not in_order):
+        expected, actual = Result([], final(expected)), Result([], final(actual))
+    return expected, actual
+
+
+def final(result: Result) -> list[dict[str, object]]:
+    """Final scores without what depends on the path to them."""
+    return [{key: value for key, value in row.items() if key not in ("stages", "seq")} for row in result.scores]
 
 
 def still_differs(example: Example) -> bool:
     """Whether a smaller example is a valid one that differs."""
     try:
         return bool(example[1]) and bool(differences(example))
-    except ModelError:
+    except (ModelError, KeyError):
         return False
 
 
@@ -83,14 +118,14 @@ def check(example: Example) -> None:
     pytest.fail(told, pytrace=False)
 
 
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.timeout(0 if FUZZ else 1200)
+@pytest.mark.parametrize("part", range(len(PARTS)))
 def test_engine_agrees_with_the_reference(part: int) -> None:
-    """Same transitions, scores and dead letters, numbers to 1e-9."""
+    """Same transitions, scores, dead letters and conflicts, numbers to 1e-9."""
 
     @RUN
-    @given(examples(account_scores=part == 0))
-    def run(example: Example) -> None:
-        check(example)
+    @given(st.integers(0, 2**32 - 1))
+    def run(seed: int) -> None:
+        check(example_of(seed, PARTS[part]))
 
     run()
