@@ -46,3 +46,8 @@ account:
 def small_model() -> Model:
     """The model of `TEXT`."""
     return load_model(TEXT, "small.yaml")
+
+
+def plain_model() -> Model:
+    """The same, but leads see no score of their account: they are told of its facts only."""
+    return load_model(TEXT.replace(", account.score: 0.1", ""), "plain.yaml")

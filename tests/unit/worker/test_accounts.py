@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from stream_app.contracts import validator
+from stream_app.engine.model.types import Model
 from stream_app.engine.times import DAY, HOUR, parse_time
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
 from stream_app.worker.messages import Contribution, Member
 from tests.pipeline.desk import PRESENT, Desk, Record, event
-from tests.pipeline.models import small_model
+from tests.pipeline.models import plain_model, small_model
 
 START = parse_time("2026-03-02T09:20:00Z")
 MODEL = small_model()
@@ -147,8 +148,10 @@ def test_an_event_of_a_person_on_the_accounts_topic_reaches_the_lead(desk: Desk)
     assert desk.latest("account-scores")["acme"]["scores"] == {"score": 0}
 
 
-def test_account_facts_reach_every_member(desk: Desk) -> None:
+@pytest.mark.parametrize("model", [small_model(), plain_model()])
+def test_account_facts_reach_every_member(model: Model) -> None:
     """Stated by an account's event or a lead's; members who join later learn them too."""
+    desk = Desk(model)
     view(desk, 1, START, "ann", account_id="acme")
     view(desk, 2, START, "bob", account_id="acme", account_facts={"employees": 120})
     desk.run()
@@ -191,8 +194,10 @@ def test_what_an_account_knows_is_bounded(desk: Desk) -> None:
     assert max(len(value) for lane in desk.lanes.values() for _, value in lane.state.items()) < 500_000
 
 
-def test_a_lead_sees_the_facts_of_its_present_account(desk: Desk) -> None:
+@pytest.mark.parametrize("model", [small_model(), plain_model()])
+def test_a_lead_sees_the_facts_of_its_present_account(model: Model) -> None:
     """What it knew of one it left does not come back with it."""
+    desk = Desk(model)
     view(desk, 1, START, "ann", account_id="acme", account_facts={"employees": 500})
     desk.run()
     view(desk, 2, START + 1, "ann", account_id="beta")

@@ -236,6 +236,18 @@ def test_timers_are_cheap_for_the_quiet(desk: Desk) -> None:
     assert len(list(desk.records("lead-scores"))) == 100
 
 
+def test_outdated_timers_wake_nobody(desk: Desk) -> None:
+    """Ten events in ten hours leave ten times on the wheel, of which the last alone counts."""
+    for number in range(10):
+        view(desk, number, START + number * HOUR)
+    desk.run(chunk=1)
+    processor, woken = desk.lanes["lead", partition_of("user:ann")].processor, 0
+    while (due := processor.next_due()) is not None and due <= START + 10 * HOUR:
+        processor.advance(START + 10 * HOUR, 1)
+        woken += len(list(processor.drain().changes))
+    assert woken == 1
+
+
 def test_timers_survive_a_restart(desk: Desk) -> None:
     """Recovery sets them from the table's entries; what fired does not fire again."""
     other = Desk(MODEL)
