@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
@@ -38,6 +40,7 @@ from stream_app.local.kafka import KafkaServer
 _LOADED = "load."
 _LEAST_EVENTS = 5_000
 _FEWER = 10
+_LOAD_S = 300.0
 
 
 def options_of(words: list[str]) -> argparse.Namespace:
@@ -101,7 +104,7 @@ class Contest:
                     out.write(event.value + b"\n")
                     yield event
 
-            await load(self.place.broker, list(topics), written())
+            await asyncio.wait_for(load(self.place.broker, list(topics), written()), _LOAD_S)
         answers: dict[str, Answer] = {"small": SmallAnswer(expected)}
         if "model" in jobs:
             say("working out the default model's transitions offline")
@@ -189,6 +192,7 @@ def main() -> int:
     """Run the contest; the exit code."""
     options = options_of(sys.argv[1:])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it frets about topics that are a moment old
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like ctrl-C: the broker and the contender are ended
     machine = describe(options.events, options.runs)
     engine = find_engine()
     try:
@@ -200,8 +204,11 @@ def main() -> int:
                 place = Place(server.bootstrap, server.process.pid, folder)
                 start = _whole_hour() - SPAN - HOUR
                 asyncio.run(contest(options, place, rows, engine, start))
-    except (SetupFailed, WrongAnswer, LocalServiceError, KnownError) as error:
-        print(f"bench.peers: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("bench.peers: interrupted", file=sys.stderr)
+        return 130
+    except (SetupFailed, WrongAnswer, LocalServiceError, KnownError, KafkaError, TimeoutError) as error:
+        print(f"bench.peers: {error or repr(error)}", file=sys.stderr)
         return 2
     show(options, rows, machine)
     return 1 if any(row.failed for row in rows) else 0

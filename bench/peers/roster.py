@@ -44,9 +44,9 @@ def _quix(key: bytes, value: bytes) -> tuple[str, float]:
     return key.partition(b"|")[0].decode(), json.loads(value)[0]
 
 
-def _module(python: str | Path, name: str) -> Callable[[Task], Sequence[str | Path]]:
+def _module(python: str | Path, name: str, *words: str) -> Callable[[Task], Sequence[str | Path]]:
     # -P: the folder that it is started in stays off the path, so that PYTHONPATH alone decides.
-    return lambda task: [python, "-P", "-m", f"bench.peers.contenders.{name}", as_argument(task)]
+    return lambda task: [python, "-P", "-m", f"bench.peers.contenders.{name}", as_argument(task), *words]
 
 
 def _streams(guarantee: str) -> Callable[[Task], Sequence[str | Path]]:
@@ -70,7 +70,18 @@ def _quix_changelogs(task: Task) -> Sequence[str]:
     return [f"changelog__{task.group}--{name}--default" for name in task.inputs]
 
 
-NAMES = ("model", "small", "faust", "quix", "bytewax", "aiokafka", "confluent", "streams-eos", "streams-alo")
+NAMES = (
+    "model",
+    "small",
+    "faust",
+    "quix",
+    "bytewax",
+    "aiokafka",
+    "confluent",
+    "confluent-poll",
+    "streams-eos",
+    "streams-alo",
+)
 """For `--only`, in the order of the table."""
 
 
@@ -102,7 +113,10 @@ def _make(name: str, python: str, engine: Engine) -> Contender:
             title, command = "aiokafka loop, a send per message", _module(python, "aiokafka_loop")
             guarantee, env, changelogs, kept = AT_LEAST, here, _own_changelog, _packed
         case "confluent":
-            title, command = "confluent-kafka loop", _module(peers_python(), "confluent_loop")
+            title, command = "confluent-kafka loop, consume(500)", _module(peers_python(), "confluent_loop")
+            guarantee, env, changelogs, kept = AT_LEAST, here, _own_changelog, _packed
+        case "confluent-poll":
+            title, command = "confluent-kafka loop, poll()", _module(peers_python(), "confluent_loop", "poll")
             guarantee, env, changelogs, kept = AT_LEAST, here, _own_changelog, _packed
         case "streams-eos":
             title, command = "Kafka Streams, EOS v2", _streams("exactly_once_v2")

@@ -1,6 +1,7 @@
 """One run over the loaded events: from the first that a contender takes up, as it says itself, to the moment when the last marks
 are visible to a reader of what is committed; and then the check of all that was said."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from aiokafka.errors import KafkaError
 
 from bench.peers.answers import Answer, SmallAnswer, WrongAnswer
 from bench.peers.broker import Watcher, make_topics, read_all
@@ -21,6 +23,7 @@ _START_S = 60.0
 _SLOWEST = 1000.0  # events a second; below it a run is given up
 _REST_S = 30.0
 _QUIET_S = 1.0
+_CHECK_S = 180.0
 
 
 class RunFailed(Exception):
@@ -70,7 +73,7 @@ async def make_outputs(contender: Contender, task: Task) -> None:
         await make_topics(task.broker, {topic.name: topic.config for topic in own})
         return
     topics: dict[str, dict[str, str]] = {task.output: {}}
-    if contender.name in ("small", "aiokafka", "confluent"):
+    if contender.name in ("small", "aiokafka", "confluent", "confluent-poll"):
         topics[task.changelog] = {"cleanup.policy": "compact"}
     await make_topics(task.broker, topics)
 
@@ -83,6 +86,14 @@ def begin(contender: Contender, task: Task) -> Measured:
 
 async def run_once(contender: Contender, place: Place, task: Task, events: int, answer: Answer) -> Run:
     """Start, measure, stop and check one contender. Raises RunFailed."""
+    within = _START_S + events / _SLOWEST + _CHECK_S
+    try:
+        return await asyncio.wait_for(_run(contender, place, task, events, answer), within)
+    except (TimeoutError, KafkaError) as error:
+        raise RunFailed(f"it took longer than {within:.0f} s, or the broker did: {error!r}") from None
+
+
+async def _run(contender: Contender, place: Place, task: Task, events: int, answer: Answer) -> Run:
     await make_outputs(contender, task)
     async with Watcher(task.broker, task.output) as watcher:
         with begin(contender, task) as process:

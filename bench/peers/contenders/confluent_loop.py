@@ -1,8 +1,12 @@
-"""A loop over confluent-kafka (librdkafka): state in a dict, a record of it per message in a changelog, a commit a second.
-At least once."""
+"""A loop over confluent-kafka (librdkafka): state in a dict, a record of it per message in a changelog, a commit a
+second. At least once. With `poll` as a second argument it takes one message at a time, as the client's own examples do.
+"""
 
 import signal
+import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 from confluent_kafka import Consumer, Producer  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -14,7 +18,17 @@ BATCH = 500
 WAIT_S = 0.01  # consume() waits as long for a batch to fill: with more, the loop is late when there is little to do
 
 
-def work(task: Task) -> None:
+def reader(consumer: Consumer, one_by_one: bool) -> Callable[[], list[Any]]:
+    """What is there to read, after a short wait: a batch, or a message."""
+
+    def poll() -> list[Any]:
+        record = consumer.poll(WAIT_S)
+        return [] if record is None else [record]
+
+    return poll if one_by_one else lambda: list(consumer.consume(BATCH, WAIT_S))
+
+
+def work(task: Task, one_by_one: bool) -> None:
     """Until SIGTERM."""
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
@@ -28,10 +42,11 @@ def work(task: Task) -> None:
         }
     )
     consumer.subscribe(task.inputs)
+    read = reader(consumer, one_by_one)
     leads: dict[bytes, tuple[float, int]] = {}
     committed, new = time.monotonic(), False
     while not stopping:
-        for record in consumer.consume(BATCH, WAIT_S):
+        for record in read():
             if record.error():
                 raise RuntimeError(str(record.error()))
             event, key, new = orjson.loads(record.value()), record.key(), True
@@ -55,4 +70,4 @@ def work(task: Task) -> None:
 
 
 if __name__ == "__main__":
-    work(task_of_arguments())
+    work(task_of_arguments(), sys.argv[2:] == ["poll"])
