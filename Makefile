@@ -1,6 +1,6 @@
 # stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz system bench compile format lock clean
+.PHONY: help setup demo test check fuzz system bench bench-peers compile format lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -11,7 +11,7 @@ STAMP := $(VENV)/.up-to-date
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 help: ## Say what can be made
-	@awk '/^[a-z]+:.*## / {name = $$0; sub(/:.*/, "", name); sub(/.*## /, ""); printf "  make %-8s %s\n", name, $$0}' \
+	@awk '/^[a-z-]+:.*## / {name = $$0; sub(/:.*/, "", name); sub(/.*## /, ""); printf "  make %-11s %s\n", name, $$0}' \
 		$(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make the environment in .venv, from requirements.lock
@@ -55,6 +55,9 @@ $(COMPILED)/.up-to-date: $(STAMP) setup.py $(wildcard stream_app/*.py stream_app
 
 bench: compile ## Measure the compiled engine: activities a second, bytes a lead
 	cd $(COMPILED) && PYTHONPATH=.:$(CURDIR) $(CURDIR)/$(BIN)/python -P -m bench.engine
+
+bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
+	$(BIN)/python -m bench.peers
 
 format: $(STAMP) ## Format the code and fix what can be fixed by itself
 	$(BIN)/ruff format
