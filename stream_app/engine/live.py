@@ -183,7 +183,7 @@ class Live:
         plan, subject = self.plan, self.subject
         clock = subject.clock
         now, last = clock // plan.resolution, stop // plan.resolution
-        if last <= now:
+        if last <= now or not plan.ladders:
             return False
         outlook = self.outlook()
         # The card at `last` is needed whatever comes, and mostly the span up to it shows that nothing moves.
