@@ -54,7 +54,7 @@ $(COMPILED)/.up-to-date: $(STAMP) setup.py $(wildcard stream_app/*.py stream_app
 	@touch $@
 
 bench: compile ## Measure the compiled engine: activities a second, bytes a lead
-	cd $(COMPILED) && PYTHONPATH=.:$(CURDIR) $(CURDIR)/$(BIN)/python -P -m bench.engine
+	cd $(COMPILED) && PYTHONPATH=.:$(CURDIR) $(CURDIR)/$(BIN)/python -P -m bench.engine && PYTHONPATH=.:$(CURDIR) $(CURDIR)/$(BIN)/python -P -m bench.timers
 
 bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
 	$(BIN)/python -m bench.peers
