@@ -10,14 +10,15 @@ and here, a lane sees neither. After an error a lane does nothing more: it ends 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from stream_app.streaming import timer
+from stream_app.streaming.chunk import Chunk, Inputs
 from stream_app.streaming.merge import Merge
 from stream_app.streaming.positions import NOWHERE, POSITIONS_KEY, Positions, encode_positions, is_reserved
-from stream_app.streaming.processor import Clock, InputRecord, Processor, ProcessorFactory
+from stream_app.streaming.processor import Clock, Processor, ProcessorFactory
 from stream_app.streaming.recovery import recover, replay_into
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 from stream_app.streaming.store import PartitionStore
@@ -26,30 +27,6 @@ from stream_app.streaming.transaction import Transactor
 log = logging.getLogger(__name__)
 
 IDLE_COMMIT_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Records of one topic's partition as fetched: all there are from `start` up to, not including, `end`."""
-
-    topic: str
-    partition: int
-    start: int
-    end: int
-    records: Sequence[InputRecord]
-
-
-class Inputs(Protocol):
-    """What a lane must know of the consumer."""
-
-    def ended(self, topic: str, partition: int, position: int) -> bool:
-        """Whether everything readable has been handed over, and that is everything below `position`."""
-
-    def fetched_to(self, topic: str, partition: int) -> int | None:
-        """The offset up to which the partition was read, markers and aborted records included."""
-
-    def fresh(self, topic: str, partition: int) -> bool:
-        """Whether the broker said within the last moments where the end is."""
 
 
 @dataclass(slots=True)

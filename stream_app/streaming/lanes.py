@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from stream_app.streaming.lane import Chunk, Inputs, Lane
+from stream_app.streaming.chunk import Chunk, Inputs
+from stream_app.streaming.lane import Lane
 from stream_app.streaming.processor import Clock, ProcessorFactory
 from stream_app.streaming.settings import AgentSettings, SettingsError, WorkerSettings
 from stream_app.streaming.store import PartitionStore

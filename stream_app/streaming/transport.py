@@ -20,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from stream_app.streaming.assignor import UnitAssignor
-from stream_app.streaming.lane import Chunk
+from stream_app.streaming.chunk import Chunk
 from stream_app.streaming.lanes import Failed, Lanes, Place
 from stream_app.streaming.settings import WorkerSettings
 
