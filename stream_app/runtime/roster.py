@@ -11,10 +11,12 @@ from stream_app.engine.accounts import breadth_bounds, rollup_points
 from stream_app.engine.model.types import Score
 from stream_app.engine.plan import Plan
 from stream_app.engine.published import rounded
+from stream_app.engine.scoring import Outlook
 from stream_app.engine.trackers.latest import distinct_value
 from stream_app.runtime.lead import Lead
 
 _LONGEST_LOOK = 1 << 14
+_MOST_CARDS = 200  # of a member's outlook
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Roster:
         self.size = len(account.scores)
         self.members: dict[str, Lead] = {}
         self._kept: dict[str, _Kept] = {}
+        self._outlooks: dict[str, Outlook] = {}
         self._facts: Mapping[str, object] = {}  # the account's, as members see them
         self._facts_at = -1
         self._unseen: set[str] = set()  # members that have not looked at these facts since they came
@@ -57,6 +60,7 @@ class Roster:
         """The account's facts are these from the time `at` on: its members' scores then depend on them."""
         self._facts, self._facts_at, self._unseen = facts, at, set(self.members)
         self._kept.clear()
+        self._outlooks.clear()
 
     def looked(self, lead: Lead) -> None:
         """A member has looked at the account's facts."""
@@ -67,11 +71,13 @@ class Roster:
         """A member is new, or has changed."""
         self.members[lead.subject.key] = lead
         self._kept.pop(lead.subject.key, None)
+        self._outlooks.pop(lead.subject.key, None)
 
     def drop(self, key: str) -> None:
         """A member has left."""
         self.members.pop(key, None)
         self._kept.pop(key, None)
+        self._outlooks.pop(key, None)
 
     def over(self, first: int, last: int) -> tuple[list[float], list[float]]:
         """The least and the greatest points, by score of the account's plan."""
@@ -104,7 +110,10 @@ class Roster:
     def _look(self, lead: Lead, first: int, last: int) -> list[Share]:
         if lead.subject.clock < self._facts_at or lead.subject.key in self._unseen:
             lead = Lead(self.plan, lead.subject, lambda account_id, time: self._facts)
-        moment = lead.outlook().over(first, last)
+            outlook = lead.outlook()
+        else:
+            outlook = self._outlook(lead)
+        moment = outlook.over(first, last)
         shares = []
         for _, position, score in self.scores:
             low, high = moment.low[position], moment.high[position]
@@ -119,6 +128,15 @@ class Roster:
                 maybe = round(high, 9) >= score.breadth.min_score
             shares.append(Share(rounded(low, precision), rounded(high, precision), value, surely, maybe))
         return shares
+
+
+    def _outlook(self, lead: Lead) -> Outlook:
+        """What comes for a member, kept until it changes: most looks are at units looked at before."""
+        key = lead.subject.key
+        outlook = self._outlooks.get(key)
+        if outlook is None or len(outlook.cards) > _MOST_CARDS:
+            outlook = self._outlooks[key] = lead.outlook()
+        return outlook
 
 
 def _points(score: Score, shares: list[Share]) -> tuple[float, float]:
