@@ -48,6 +48,7 @@ class _Load:
     def __post_init__(self) -> None:
         self._chance = random.Random(3)
         self._idents = count()
+        self._ticks = 0
         self._share = min(1.0, _CROSSINGS * RUN_UP / self.rate)
         self._homes = {lead: home(f"old-{lead}") for lead in range(_LEADS)}
         self._probes = [self._probe(channel) for channel in range(len(CHANNELS))]
@@ -61,7 +62,8 @@ class _Load:
     def tick(self, channel: int, now: float) -> dict[int, list[tuple[bytes, bytes]]]:
         """What is sent at a time (s) on one topic: key and value, by partition."""
         found: dict[int, list[tuple[bytes, bytes]]] = {}
-        due = max(1, round(self.rate * _TICK_S))
+        self._ticks += 1
+        due = round(self.rate * _TICK_S * self._ticks) - self.total
         for _ in range(due):
             ident = f"l{next(self._idents):025d}"
             if self._chance.random() < self._share:
@@ -111,7 +113,6 @@ async def measure(contender: Contender, place: Place, run: str, rate: float, sec
 
 async def _send(load: _Load, producer: AIOKafkaProducer, topics: list[str]) -> None:
     """One topic a tick, in turn."""
-    gap = max(_TICK_S, 1 / load.rate)
     due = time.time()
     for turn in count():
         channel = turn % len(CHANNELS)
@@ -121,7 +122,7 @@ async def _send(load: _Load, producer: AIOKafkaProducer, topics: list[str]) -> N
             for key, value in rows:
                 batch.append(timestamp=int(now * 1000), key=key, value=value)
             await producer.send_batch(batch, topics[channel], partition=partition)
-        due = max(due + gap, now - 0.1)  # late by more than that: not made up for
+        due = max(due + _TICK_S, now - 0.1)  # late by more than that: not made up for
         await asyncio.sleep(max(0.0, due - time.time()))
 
 
