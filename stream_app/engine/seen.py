@@ -56,7 +56,7 @@ class SeenIds:
             del packed[:gone]
 
     def union(self, other: "SeenIds") -> "SeenIds":
-        """Both sets together; an id that both have keeps its first time."""
+        """Both sets together; an id that both took keeps the later time, so that a copy of either is still known."""
         result = SeenIds(bytes(self.packed), max(self.floor, other.floor))
         for at in range(0, len(other.packed), _SIZE):
             time = int.from_bytes(other.packed[at : at + 8], "big")
@@ -64,7 +64,7 @@ class SeenIds:
             known = result._find(digest)
             if known < 0:
                 result._insert(time, digest)
-            elif time < known:
+            elif time > known:
                 where = result.packed.find(known.to_bytes(8, "big") + digest)
                 del result.packed[where : where + _SIZE]
                 result._insert(time, digest)
