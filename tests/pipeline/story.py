@@ -1,0 +1,62 @@
+"""A seeded month of touches, closed: every lead has one key and one account, so that the right answer is known."""
+
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stream_app.engine.times import format_time, parse_time
+from tests.lanes.kafka_tools import Row
+from tests.pipeline.touchpoints import PARTITIONS, sentinels
+
+START = parse_time("2018-07-01T00:00:00Z")
+DAYS = 31
+TOUCHES = (
+    ("web", "Paid Search"),
+    ("web", "Online Display"),
+    ("email", "Online Video"),
+    ("social", "Facebook"),
+    ("social", "Instagram"),
+    ("crm", "Paid Search"),
+)
+ORDER = ("web", "email", "social", "crm")
+"""That of the topics in schemas/topics.yaml, which decides between events of the same time."""
+BAD = (b"\xff{not JSON", b'{"event_id": "large", "note": "' + b"x" * 40_000 + b'"}')
+"""Undecodable, and longer than an event may be."""
+
+
+def touches(seed: int, events: int, leads: int = 400, accounts: int = 40) -> list[dict[str, Any]]:
+    """So many events for `examples/touchpoints-model.yaml`, by time, and an end for every partition."""
+    chance = random.Random(seed)
+    made = [_touch(chance, number, chance.randrange(leads), accounts) for number in range(events)]
+    made.sort(key=lambda event: (event["time"], ORDER.index(event["channel"]), event["event_id"]))
+    return [*made, *sentinels()]
+
+
+def _touch(chance: random.Random, number: int, lead: int, accounts: int) -> dict[str, Any]:
+    channel, medium = chance.choices(TOUCHES, (4, 4, 4, 4, 4, 1))[0]
+    properties: dict[str, Any] = {"medium": medium}
+    if channel == "crm":
+        properties |= {"outcome": "won", "value": chance.randrange(1, 9)}
+    return {
+        "event_id": f"touch-{number:06d}",
+        "channel": channel,
+        "type": "outcome" if channel == "crm" else "impression",
+        "time": format_time(START + chance.randrange(DAYS * 86_400) * 1000),
+        "user_id": f"lead-{lead}",
+        "account_id": f"acct-{lead % accounts}",
+        "properties": properties,
+    }
+
+
+def write(file: Path, events: list[dict[str, Any]]) -> None:
+    """One event a line."""
+    file.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+
+
+def poison() -> Iterator[Row]:
+    """What must stand at the head of every partition, by the time of the first event; every one has a key of its own."""
+    for number, (partition, value) in enumerate(itertools.product(range(PARTITIONS), BAD)):
+        yield partition, START, b"poison-%d" % number, value
