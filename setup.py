@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 # Left out: what only runs when a model is read (engine/model), the messages' structs, and `explain`.
 ENGINE = """
     accounts admission calendar conditions decay derived encoding forecast identity ladder_conditions ladders live
-    merging moment plan published scoring search seen state view
+    merging moment plan published scoring search seen state times view
     rules/base rules/facts rules/silence rules/sums rules/windows
     trackers/base trackers/data trackers/earliest trackers/latest trackers/series
 """

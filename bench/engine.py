@@ -117,7 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     model = read_model(options.model)
     plan = Plan(model, model.lead)
-    gc.set_threshold(50_000, 50, 50)  # as the worker does
+    gc.set_threshold(1_000_000, 20, 100)  # as the worker does
     events = list(activities(options.events, LEADS, 1))
     figures: dict[str, float] = {}
     for name, run in (("hot", hot), ("cold", cold)):

@@ -95,7 +95,7 @@ def main() -> None:
     table.entries = silent_leads(scoring, options.leads)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
+    gc.set_threshold(1_000_000, 20, 100)
     processor = LeadProcessor(scoring, 0, table, lambda: SILENT_SINCE)  # type: ignore[arg-type]
     began = time.process_time()
     processor.restore(list(table.entries.items()))

@@ -1,6 +1,7 @@
 """Accounts (scoring.md section 8): who belongs to one, and what members' scores add up to."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from stream_app.engine.derived import email_domain, is_free_mail
@@ -18,7 +19,12 @@ def account_of(lead: Subject) -> str | None:
     if isinstance(stated, str):
         return stated
     email = lead.mark("email")
-    domain = email_domain(email) if isinstance(email, str) else None
+    return _account_of_email(email) if isinstance(email, str) else None
+
+
+@lru_cache(maxsize=65_536)
+def _account_of_email(email: str) -> str | None:
+    domain = email_domain(email)
     return domain if domain is not None and not is_free_mail(domain) else None
 
 

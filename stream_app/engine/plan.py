@@ -94,6 +94,7 @@ class Plan:
     def __init__(self, model: Model, card: Scorecard) -> None:
         self.model_name = model.name
         self.version = model.version
+        self.named: dict[str, str] = {"id": model.name, "version": model.version}  # the model as records name it
         self.tag = bytes.fromhex(model.version[:8])  # tells versions apart in a state
         self.resolution = model.resolution
         self.lateness = model.lateness

@@ -50,7 +50,7 @@ def _transition(live: Live, move: Move, kind: str, account_id: str | None, resta
         "subject": kind,
         "lead": subject.key if kind == "lead" else None,
         "account_id": account_id,
-        "model": {"id": plan.model_name, "version": plan.version},
+        "model": plan.named,
         "ladder": move.ladder,
         "from": move.origin,
         "to": move.target,
@@ -78,7 +78,7 @@ def score_record(
     stands = standing if standing is not None else Standing(live)
     record: dict[str, Any] = {"lead": subject.key} if kind == "lead" else {"subject": "account"}
     record["account_id"] = account_id
-    record["model"] = {"id": plan.model_name, "version": plan.version}
+    record["model"] = plan.named
     record["at"] = format_time(subject.clock)
     record["scores"] = named(plan, stands.rounded)
     record["raw"] = named(plan, [None if score is None else float(score) for score in stands.scores])

@@ -129,7 +129,6 @@ class Roster:
             shares.append(Share(rounded(low, precision), rounded(high, precision), value, surely, maybe))
         return shares
 
-
     def _outlook(self, lead: Lead) -> Outlook:
         """What comes for a member, kept until it changes: most looks are at units looked at before."""
         key = lead.subject.key

@@ -67,7 +67,7 @@ def work(
     # Leads at hand are many and live long: collect rarely, and never walk what was there before.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
+    gc.set_threshold(1_000_000, 20, 100)
     run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready)
 
 
