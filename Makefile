@@ -1,6 +1,6 @@
 # stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz system bench bench-peers compile format lock clean
+.PHONY: help setup demo test check fuzz system chaos bench bench-peers compile format lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -42,6 +42,14 @@ fuzz: $(STAMP) ## Run the property tests at length (FUZZ_EXAMPLES=5000 each)
 
 system: $(STAMP) ## Run the system tests, faults on the real broker among them (up to 12 minutes)
 	@if [ -d tests/system ]; then $(BIN)/pytest --timeout 600 tests/system; else echo "there are no system tests"; fi
+
+# Each seed: the lane with a toy processor on both stores, then the real scorer.
+CHAOS_SEEDS ?= 1 2 3
+chaos: $(STAMP) ## Run the chaos suites at length (CHAOS_SEEDS="1 2 3": up to 10 minutes a seed)
+	@for seed in $(CHAOS_SEEDS); do \
+		for store in memory rocksdb; do $(BIN)/python -m tests.lanes.chaos --seed $$seed --store $$store || exit 1; done; \
+		$(BIN)/python -m tests.pipeline.chaos --seed $$seed || exit 1; \
+	done
 
 # The engine as a wheel with its modules compiled, in a folder of its own: the working tree stays as it is.
 COMPILED := build/compiled

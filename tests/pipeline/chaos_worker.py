@@ -1,9 +1,10 @@
 """`stream-app worker` with short time-outs, small transactions and a clock that jumps: `python -m tests.pipeline.chaos_worker JSON`.
 
 The composition is the command's own (stream_app/worker/main.py). While the file `slow` exists, the lead agent takes its
-time over each record, so that faults land in the middle. `plain` takes the transaction out, to show that the check can fail.
+time over each record, and every transaction over each batch, so that faults land in the middle. `plain` takes the transaction out, to show that the check can fail.
 """
 
+import asyncio
 import json
 import logging
 import random
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from aiokafka import AIOKafkaProducer
 
 from stream_app.modelfiles import read_model
 from stream_app.streaming import transaction
@@ -28,8 +31,12 @@ from tests.lanes.sabotage import Plain
 DAY = 86_400_000
 LIMITS = Limits(session_timeout=2.0, transaction_timeout=5.0)
 PACING = Pacing(slice_records=5, transaction_records=20, buffer_records=100)
-PAUSE = 0.01
+PAUSE = 0.006
 """Seconds a record, while `slow` exists."""
+
+
+GAP = 0.03
+"""Seconds between two batches of a transaction, while `slow` exists."""
 
 
 def jumping_clock() -> int:
@@ -37,12 +44,23 @@ def jumping_clock() -> int:
     return wall_clock() + random.choice((-DAY, 0, DAY))
 
 
+def slow_producer(kind: type[AIOKafkaProducer], slow: Path) -> type[AIOKafkaProducer]:
+    """A producer that lets a kill come between the batches of a transaction."""
+
+    class Slow(kind):  # type: ignore[misc]
+        async def send_batch(self, *words: Any, **options: Any) -> Any:
+            if slow.exists():
+                await asyncio.sleep(GAP)
+            return await super().send_batch(*words, **options)
+
+    return Slow
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     given: dict[str, Any] = json.loads(sys.argv[1])
-    if given["plain"]:
-        vars(transaction)["AIOKafkaProducer"] = Plain
     manifest, slow = load_manifest(given["prefix"], given["partitions"]), Path(given["slow"])
+    vars(transaction)["AIOKafkaProducer"] = slow_producer(Plain if given["plain"] else AIOKafkaProducer, slow)
     scored = processors(compose(read_model(given["model"]), manifest), jumping_clock)
 
     def factory(agent: str, partition: int, state: StateReader) -> Processor:
