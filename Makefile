@@ -29,7 +29,7 @@ demo: $(STAMP) ## Watch it work: Kafka, Valkey, a worker and simulated leads, un
 	$(BIN)/stream-app demo
 
 test: $(STAMP) ## Run the unit and integration tests, with a Kafka and a Valkey of their own
-	$(BIN)/pytest -n 2 tests/unit tests/integration
+	$(BIN)/pytest -n 2 --dist worksteal --durations 8 tests/unit tests/integration
 
 check: $(STAMP) ## Check format, lint, types and the import contracts
 	$(BIN)/ruff format --check
