@@ -9,6 +9,7 @@ from stream_app.engine.times import DAY, HOUR, MINUTE, WEEK
 # Every zone's offset changes at a multiple of a quarter of an hour (UTC) in the years that matter.
 _OFFSET_GRAIN = 15 * MINUTE
 _CACHE_LIMIT = 100_000
+_LAST_DAY = 253_370_764_800_000  # the year 9999 begins: from here on datetime could run out of days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER = 1 << 62
 _MONDAY = 3 * DAY  # the epoch was a Thursday
@@ -34,6 +35,8 @@ class Calendar:
     def _find(self, time: int) -> tuple[int, int]:
         if self.per == "ever":
             return -1, _FOREVER
+        if time >= _LAST_DAY:
+            return _LAST_DAY, _FOREVER  # one last period, so that no time ever raises
         local = time + self._offset(time)
         if self.per == "hour":
             return self._hour(time, local)
@@ -60,7 +63,7 @@ class Calendar:
         if offset is None:
             if len(self._offsets) >= _CACHE_LIMIT:
                 self._offsets.clear()
-            moment = _EPOCH + timedelta(milliseconds=grain * _OFFSET_GRAIN)
+            moment = _EPOCH + timedelta(milliseconds=min(grain * _OFFSET_GRAIN, _LAST_DAY))
             shift = moment.astimezone(self.zone).utcoffset()
             offset = self._offsets[grain] = 0 if shift is None else round(shift.total_seconds()) * 1_000
         return offset

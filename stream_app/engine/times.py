@@ -16,7 +16,7 @@ _DAY_SECONDS = 86_400
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_LATEST = 253_402_300_799_999
+LATEST = 253_402_300_799_999  # the last time that can be written, in the year 9999
 _LONGEST = 64
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 _SECONDS = {f"{second:02d}": second * SECOND for second in range(60)}
@@ -50,7 +50,7 @@ def _parse(text: str) -> int:
         raise ValueError("expected an RFC 3339 time with an offset, such as 2026-03-01T10:00:00Z")
     moment = datetime.fromisoformat(text.upper())
     milliseconds = (moment - _EPOCH) // _MILLISECOND
-    if not 0 <= milliseconds <= _LATEST:
+    if not 0 <= milliseconds <= LATEST:
         raise ValueError("a time before 1970 or after 9999")
     return milliseconds
 

@@ -8,7 +8,7 @@ from stream_app.engine.ladder_conditions import Cell
 from stream_app.engine.ladders import Move
 from stream_app.engine.live import Live
 from stream_app.engine.published import Standing, cells, named
-from stream_app.engine.times import format_time
+from stream_app.engine.times import LATEST, format_time
 
 TOP_REASONS = 5
 _NOISE = 5e-10  # what nine decimals do not show
@@ -34,7 +34,7 @@ def _holds_until(live: Live, moves: list[Move], index: int) -> str | None:
     if following is not None:
         return format_time(following.at) if not following.up else _holds_until(live, moves, moves.index(following))
     until = holds_until(live, move.ladder)
-    return None if until is None else format_time(until)
+    return None if until is None or until > LATEST else format_time(until)
 
 
 def _transition(live: Live, move: Move, kind: str, account_id: str | None, restated: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from stream_app.engine.activity import Activity
 from stream_app.engine.trackers.base import MAX_BUCKETS, Tracker, deltas, undeltas
 from stream_app.engine.trackers.data import Data, Series
 
-MAX_QUANTITY: Final = 1e15  # beyond it a float no longer counts in ones
+MAX_QUANTITY: Final = 2.0**63  # the edge lets nothing greater through; sums of it stay finite
 
 
 class SeriesTracker(Tracker):
