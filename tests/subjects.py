@@ -27,7 +27,14 @@ DAY = 24 * HOUR
 
 def model_of(document: str | Json) -> Model:
     """A model from its YAML or its document."""
-    return load_model(document if isinstance(document, str) else model_text(document), "model.yaml")
+    return load_model(document if isinstance(document, str) else model_text(_written_out(document)), "model.yaml")
+
+
+def _written_out(part: Any) -> Any:
+    """A copy in which nothing is shared: a model may have no YAML aliases."""
+    if isinstance(part, dict):
+        return {name: _written_out(value) for name, value in part.items()}
+    return [_written_out(value) for value in part] if isinstance(part, list) else part
 
 
 def event(event_id: str, time: str, kind: str = "view", **more: Any) -> Json:
