@@ -40,7 +40,7 @@ def _written_out(part: Any) -> Any:
 def event(event_id: str, time: str, kind: str = "view", **more: Any) -> Json:
     """An event of `user:u` on the web, as producers send it; `more` replaces and adds fields."""
     told: Json = {"event_id": event_id, "type": kind, "time": time, "channel": "web"}
-    if not {"email", "anonymous_id", "account_id"} & set(more):
+    if not {"email", "anonymous_id", "account_id", "user_id"} & set(more):
         told["user_id"] = "u"
     return told | more
 
