@@ -174,7 +174,8 @@ class Chaos:
                 assert 0 < left < self.loaded, f"lag {left} of {self.loaded} before {kind}: make the backlog longer"
                 print(f"lag {left} of {self.loaded}: {kind}", file=sys.stderr, flush=True)
                 self.done.append(kind)
-                await asyncio.sleep(self.chance.uniform(0, 0.5))  # progress was seen just now: not always right after it
+                # Progress was seen just now: not always right after a commit.
+                await asyncio.sleep(self.chance.uniform(0, 0.5))
                 await self.fault(kind, self.chance.choice(self.workers))
             assert await self.left() > 0, "the backlog was gone before the last fault was over: make it longer"
             self.slow.unlink()
