@@ -27,9 +27,14 @@ BAD = (b"\xff{not JSON", b'{"event_id": "large", "note": "' + b"x" * 40_000 + b'
 """Undecodable, and longer than an event may be."""
 
 
-def touches(seed: int, events: int, leads: int = 400, accounts: int = 40) -> list[dict[str, Any]]:
-    """So many events for `examples/touchpoints-model.yaml`, by time, and an end for every partition."""
+def touches(seed: int, events: int) -> list[dict[str, Any]]:
+    """So many events for `examples/touchpoints-model.yaml`, by time, and an end for every partition.
+
+    A lead has fifty of them, so that it goes up and down; an account has ten leads.
+    """
     chance = random.Random(seed)
+    leads = max(10, events // 50)
+    accounts = leads // 10
     made = [_touch(chance, number, chance.randrange(leads), accounts) for number in range(events)]
     made.sort(key=lambda event: (event["time"], ORDER.index(event["channel"]), event["event_id"]))
     return [*made, *sentinels()]
