@@ -45,7 +45,7 @@ system: $(STAMP) ## Run the system tests, faults on the real broker among them (
 
 # Each seed: the lane with a toy processor on both stores, then the real scorer.
 CHAOS_SEEDS ?= 1 2 3
-chaos: $(STAMP) ## Run the chaos suites at length (CHAOS_SEEDS="1 2 3": up to 10 minutes a seed)
+chaos: $(STAMP) ## Run the chaos suites at length (CHAOS_SEEDS="1 2 3": 5 to 10 minutes a seed)
 	@for seed in $(CHAOS_SEEDS); do \
 		for store in memory rocksdb; do $(BIN)/python -m tests.lanes.chaos --seed $$seed --store $$store || exit 1; done; \
 		$(BIN)/python -m tests.pipeline.chaos --seed $$seed || exit 1; \
