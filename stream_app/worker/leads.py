@@ -128,7 +128,12 @@ class LeadProcessor:
         """The lead's account has changed: advance to that time, see the change, evaluate."""
         lead = self._shelf.get(seen.lead)
         subject = lead.subject
-        if subject.clock == NEVER or lead.account_id != seen.account_id:
+        if subject.clock == NEVER:
+            return
+        if lead.account_id != seen.account_id:
+            if subject.published is not None and subject.published[-2] == seen.account_id:
+                # Away since the last drain, which the account does not know: should it come back, it is not told anew.
+                subject.account = (seen.account_id, seen.view)
             return
         lead.advance(seen.at)
         self._tell_moves(seen.lead, lead)

@@ -10,7 +10,7 @@ from stream_app.engine.model.types import Model
 from stream_app.engine.times import DAY, HOUR, parse_time
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
-from stream_app.worker.messages import Contribution, Member
+from stream_app.worker.messages import AccountSeen, Contribution, Member
 from tests.pipeline.desk import PRESENT, Desk, Record, event
 from tests.pipeline.models import plain_model, small_model
 
@@ -258,3 +258,26 @@ def test_timers_survive_a_restart(desk: Desk) -> None:
     desk.restart()
     desk.advance(START + 300 * DAY)
     assert len(desk.transitions("account")["acme"]) == 2
+
+
+@pytest.mark.parametrize("model", [small_model(), plain_model()])
+@pytest.mark.parametrize("elsewhere", ["beta", None])
+def test_news_that_come_while_a_lead_is_away(model: Model, elsewhere: str | None) -> None:
+    """Within one transaction it leaves, its account says something new, and it comes back: the account, which has not
+    noticed, does not say it again."""
+    desk = Desk(model)
+    view(desk, 1, START, "ann", account_id="acme", account_facts={"employees": 5})
+    desk.run()
+    view(desk, 2, START + 1, "ann", account_id=elsewhere or "beta")
+    told = AccountSeen("user:ann", "acme", START + 2, "e9", {"employees": 500, "account.employees": 500})
+    desk.send(
+        "lead-inbox",
+        messages.to_bytes(told),
+        key="user:ann",
+        timestamp=START + 2,
+        headers=[(messages.KIND, messages.ACCOUNT.encode())],
+    )
+    if elsewhere is not None:
+        view(desk, 3, START + 3, "ann", account_id="acme")
+    desk.run()
+    assert desk.latest("lead-scores")["user:ann"]["scores"]["fit"] == (15 if elsewhere is not None else 0)
