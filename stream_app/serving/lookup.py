@@ -1,0 +1,120 @@
+"""Everything that a system's topics say of one lead or account, found by reading the partitions of its keys.
+
+The rule: this room knows where things lie and nothing of what they mean; the views do. An alias is followed to the lead
+it stands for, however long the chain.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+
+from stream_app.errors import KnownError
+from stream_app.serving.reading import TopicReader, gather
+from stream_app.streaming.processor import InputRecord as Record
+from stream_app.worker.messages import Contribution
+
+Document = dict[str, Any]
+
+_LONGEST_CHAIN = 64
+_PAIR = b"m\x92"  # how the key of a member's entry begins: a MessagePack array of two, account and lead
+_encode = msgspec.msgpack.Encoder().encode
+_member_key = msgspec.msgpack.Decoder(tuple[str, str]).decode
+_shares = msgspec.msgpack.Decoder(list[Contribution]).decode
+
+
+@dataclass(frozen=True)
+class StoredLead:
+    """A lead in the worker's table. `asked` are the keys that led to it, its own last; `state` is what is encoded."""
+
+    key: str
+    asked: Sequence[str]
+    entry: bytes
+
+
+@dataclass(frozen=True)
+class LeadRecords:
+    """What was published of a lead: its score record, its transitions (oldest first), its account's score record."""
+
+    score: Document | None
+    transitions: Sequence[Document]
+    account: Document | None
+
+
+@dataclass(frozen=True)
+class StoredAccount:
+    """An account in the worker's table: its entry, and its members' contributions by lead."""
+
+    account_id: str
+    entry: bytes
+    members: dict[str, list[Contribution]] = field(default_factory=dict)
+
+
+async def published_of(reader: TopicReader, keys: Sequence[str], key: str, account_id: str | None) -> LeadRecords:
+    """What was published of a lead that is known, or was, under `keys`."""
+    scores, moves = reader.manifest["lead-scores"].name, reader.manifest["transitions"].name
+    wanted = [(reader.place("lead-scores", key), key)]
+    wanted += [(reader.place("transitions", one), one) for one in keys]
+    if account_id is not None:
+        wanted.append((reader.place("account-scores", account_id), account_id))
+    found = await reader.find(gather(wanted), "reading scores and transitions")
+    transitions = [
+        document
+        for one in keys
+        for document in map(_document, found.get((moves, one.encode()), ()))
+        if document is not None and document.get("subject") == "lead"
+    ]
+    transitions.sort(key=lambda document: (document["at"], document["ladder"], document["seq"]))
+    account = None
+    if account_id is not None:
+        account = _last(found.get((reader.manifest["account-scores"].name, account_id.encode())))
+    return LeadRecords(_last(found.get((scores, key.encode()))), transitions, account)
+
+
+async def stored_account(reader: TopicReader, account_id: str) -> StoredAccount | None:
+    """An account and its members, None where there is none."""
+    topic, partition = reader.place("account-changelog", account_id)
+    own, head = b"a" + account_id.encode(), _PAIR + _encode(account_id)
+    entry: bytes | None = None
+    members: dict[str, list[Contribution]] = {}
+    places = [place for place in reader.partitions("account-changelog") if place.partition == partition]
+    async for _, records in reader.scan(places, f"reading {topic}"):
+        for record in records:
+            if record.key == own:
+                entry = record.value
+            elif record.key is not None and record.key.startswith(head):
+                lead = _member_key(record.key[1:])[1]
+                if record.value is None:
+                    members.pop(lead, None)
+                else:
+                    members[lead] = _shares(record.value)
+    return None if entry is None else StoredAccount(account_id, entry, members)
+
+
+async def published_of_account(reader: TopicReader, account_id: str) -> tuple[Document | None, list[Document]]:
+    """An account's score record, and its transitions, oldest first."""
+    scores, moves = reader.manifest["account-scores"].name, reader.manifest["transitions"].name
+    raw = account_id.encode()
+    wanted = [(reader.place(base, account_id), account_id) for base in ("account-scores", "transitions")]
+    found = await reader.find(gather(wanted), "reading scores and transitions")
+    documents = map(_document, found.get((moves, raw), ()))
+    transitions = [one for one in documents if one is not None and one.get("subject") == "account"]
+    return _last(found.get((scores, raw))), transitions
+
+
+def _last(records: Sequence[Record] | None) -> Document | None:
+    """The last record's value; None where there is none, or it is a tombstone."""
+    return _document(records[-1]) if records else None
+
+
+def _document(record: Record) -> Document | None:
+    if not record.value:
+        return None
+    try:
+        found: Document = orjson.loads(record.value)
+    except orjson.JSONDecodeError:
+        place = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+        raise KnownError(f"{place}: no worker of ours wrote this record") from None
+    return found
