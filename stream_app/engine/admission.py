@@ -38,14 +38,15 @@ def too_many(known: Mapping[str, Cell], facts: Mapping[str, Value | None]) -> bo
         return True
     size = 0
     for value in facts.values():
-        size += _size(value)
+        size += size_of(value)
     for name, cell in known.items():
         if name not in facts:
-            size += _size(cell[2])
+            size += size_of(cell[2])
     return size > MAX_FACT_CHARS
 
 
-def _size(value: Value | None) -> int:
+def size_of(value: Value | None) -> int:
+    """How much of `MAX_FACT_CHARS` a fact's value takes."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, list):

@@ -15,12 +15,13 @@ from stream_app.engine.moment import Moment
 from stream_app.engine.plan import Plan
 from stream_app.engine.scoring import Card, scores_of
 from stream_app.engine.seen import SeenIds
-from stream_app.engine.state import Cell, LadderState, Subject
+from stream_app.engine.state import NEVER, Cell, LadderState, Subject
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _LadderRow = tuple[str, int, int, int, int, dict[str, int]]
 _CardRow = tuple[bytes, int, list[int], list[float], list[int]]
+_LinksRow = tuple[dict[str, bool], int, int]  # links, conflicts, erased_at
 _Row = tuple[
     str,  # key
     int,  # clock
@@ -37,13 +38,21 @@ _Row = tuple[
     list[Any] | None,  # published
     tuple[str, dict[str, Any]] | None,  # the account as a lead sees it
     _CardRow | None,
+    _LinksRow | None,  # None: nothing to tell
 ]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Row).decode
+_decode_any = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+
+def _with_links(body: bytes) -> bytes:
+    """Format 1 knew no links."""
+    return _encode([*_decode_any(body), None])
+
 
 # From a format's number to the step that makes it the next one.
-_UPGRADES: dict[int, Callable[[bytes], bytes]] = {}
+_UPGRADES: dict[int, Callable[[bytes], bytes]] = {1: _with_links}
 
 
 _NEVER: Final = 1 << 61
@@ -80,6 +89,7 @@ def encode(plan: Plan, subject: Subject, card: Card | None = None) -> bytes:
             subject.published,
             subject.account,
             None if card is None else _card_row(plan, card),
+            _links_row(subject),
         )
     )
     return bytes((FORMAT,)) + body
@@ -108,6 +118,8 @@ def decode_with_card(plan: Plan, raw: bytes) -> tuple[Subject, list[Any] | None]
             subject.data[position] = plan.trackers[position].closed(packed)
     subject.ladders = {name: _ladder(cells) for name, cells in row[9].items()}
     subject.settled, subject.revision, subject.published, subject.account = row[10], row[11], row[12], row[13]
+    if row[15] is not None:
+        subject.links, subject.conflicts, subject.erased_at = row[15]
     card = row[14]
     return subject, None if card is None or card[0] != plan.tag else list(card)
 
@@ -124,6 +136,12 @@ def _upgraded(raw: bytes) -> bytes:
         body = step(body)
         number += 1
     return body
+
+
+def _links_row(subject: Subject) -> _LinksRow | None:
+    if not subject.links and not subject.conflicts and subject.erased_at == NEVER:
+        return None
+    return subject.links, subject.conflicts, subject.erased_at
 
 
 def _card_row(plan: Plan, card: Card) -> _CardRow:

@@ -60,6 +60,11 @@ class Subject:
         self.account: tuple[str, dict[str, Any]] | None = (
             None  # in a worker: what a lead sees of its account, by its id
         )
+        # In a worker, of a lead (worker/linking.py): the keys known to be its aliases (False: given back, on its way),
+        # how many links were refused as conflicts, and up to when its former life was erased.
+        self.links: dict[str, bool] = {}
+        self.conflicts = 0
+        self.erased_at = NEVER
 
     def fact(self, name: str) -> Value | None:
         """The latest value of a fact, None if it has none."""

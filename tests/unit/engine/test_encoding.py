@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from stream_app.engine import encoding
@@ -50,6 +51,18 @@ def test_an_older_format_is_brought_up_to_date_step_by_step(monkeypatch: pytest.
     old = bytes((FORMAT,)) + b"old" * 3 + raw[1:]
     assert decode(plan, old).latest == decode(plan, bytes((newest,)) + raw[1:]).latest
     assert taken == [FORMAT, FORMAT + 1, FORMAT + 2]
+
+
+def test_a_state_of_format_1_knew_no_links() -> None:
+    """All else is as it was."""
+    plan = _plan()
+    raw = _state(plan)
+    rows = msgspec.msgpack.decode(raw[1:])
+    old = decode(plan, b"\x01" + msgspec.msgpack.encode(rows[:15]))
+    assert (old.links, old.conflicts, old.erased_at, old.latest) == ({}, 0, -1, decode(plan, raw).latest)
+    old.links, old.conflicts, old.erased_at = {"anon:a": True}, 2, 5
+    new = decode(plan, encode(plan, old))
+    assert (new.links, new.conflicts, new.erased_at) == ({"anon:a": True}, 2, 5)
 
 
 @pytest.mark.parametrize(
