@@ -37,7 +37,7 @@ class Accounts:
         self._homes: dict[str, str | None] = {}  # the account that each lead was last seen in
         self._logs: dict[str, list[tuple[int, Seen]]] = {}
         self._quiet: Account | None = None  # its newest event is not seen yet
-        self._used: list[tuple[str, int]] = _used(model, plan)
+        self._used: list[tuple[str, int]] = scores_seen(model, plan)
         # What is seen of an account at times before it was known.
         self._nothing = self._published(empty_scores(plan))
 
@@ -227,7 +227,7 @@ class Accounts:
         del log[:-LOG]
 
 
-def _used(model: Model, plan: Plan) -> list[tuple[str, int]]:
+def scores_seen(model: Model, plan: Plan) -> list[tuple[str, int]]:
     """The account's scores that leads use, by the name they use, with their positions in the account's plan."""
     found = []
     for name in account_scores_named(model):

@@ -2,12 +2,12 @@
 
 The rule kept here: an account is known in the partition of its id. Its members' contributions are absolute and lie in
 the table one by one (key `m`), beside the account itself (key `a`), so that a change writes two small entries however
-many members there are.
+many members there are. What members see of it is told after the records, as it is then (`fanout`).
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ from stream_app.engine.forecast import next_change
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
 from stream_app.engine.plan import Plan
-from stream_app.engine.published import Standing, named, rounded_scores
+from stream_app.engine.published import Standing
 from stream_app.engine.state import Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.account import Account
@@ -28,15 +28,18 @@ from stream_app.streaming.processor import Clock, Effects, InputRecord, Output, 
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
 from stream_app.worker.composition import Scoring
-from stream_app.worker.contributions import Contributions
+from stream_app.worker.contributions import Contributions, Rollups
 from stream_app.worker.entries import due_of, pack, state_of
+from stream_app.worker.fanout import HEAD, MOST, Fanout
 from stream_app.worker.messages import AccountSeen, Contribution, Member
 from stream_app.worker.outbox import dead_letter, forwarded, message, score_output, transition_output
 from stream_app.worker.refusals import refusal_of
 from stream_app.worker.shelf import Shelf
+from stream_app.worker.sight import Sight, digest
 from stream_app.worker.wheel import Wheel
 
 AT_HAND = 20_000  # decoded accounts kept by a partition
+AT_ONCE: Final = 0  # ms since the epoch: due whatever the time
 
 _encode_entry = msgspec.msgpack.Encoder().encode
 _decode_key = msgspec.msgpack.Decoder(tuple[str, str]).decode
@@ -53,20 +56,28 @@ class AccountProcessor:
         self.counts: Counter[str] = Counter()
         self._state = state
         self._clock = clock
+        self._rollups = Rollups(self.plan)
         self._members: dict[str, Contributions] = {}
         self._shelf: Shelf[Account] = Shelf(AT_HAND, self._load)
         self._changes: dict[bytes, bytes | None] = {}
         self._outputs: list[Output] = []
         self._wheel = Wheel()
         self._quiet: set[str] = set()
+        self._sight = Sight(scoring.model, self.plan)
+        self._fanout = Fanout(state, lambda name: self._contributions(name).members)
+        self._allowance = 0  # members that may be told in this transaction
+        self._joined: dict[str, dict[str, int]] = {}  # since the last drain: leads by account, and when they came
+        self._why: dict[str, tuple[int, str | None]] = {}  # the time and the event of what last changed an account
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Set the timers of recovered accounts, and take in their members."""
         due: list[tuple[int, bytes]] = []
         for key, entry in entries:
             if key.startswith(b"m"):
-                account, lead = _decode_key(key[1:])
-                self._contributions(account).put(lead, _decode_shares(entry))
+                account, _ = _decode_key(key[1:])
+                self._contributions(account).restore(key, _decode_shares(entry))
+            elif key.startswith(HEAD):
+                self._fanout.restore(key, entry)
             elif (at := due_of(entry)) is not None:
                 due.append((at, key))
         self._wheel.fill(due)
@@ -75,6 +86,7 @@ class AccountProcessor:
         """Take records in merged order."""
         skew = self._clock() + self.scoring.model.max_future_skew
         names, channels = self.scoring.names, self.scoring.channels
+        self._allowance += len(records)
         for record in records:
             try:
                 if record.topic != names.account_inbox:
@@ -123,13 +135,11 @@ class AccountProcessor:
         account.advance(activity.time)
         self._tell_moves(name, account)
         before = account.card.scores
-        told = account.see_facts(activity)
+        account.see_facts(activity)
         if not of_lead:
             account.add(activity)
         account.evaluate(cause_of(activity), before)
-        self._changed(name, account)
-        if told:
-            self._tell_members(name, account, activity.time, activity.event_id)
+        self._changed(name, account, activity.time, activity.event_id)
         self.counts["counted"] += 1
 
     def _forward(self, record: InputRecord, topic: str, key: str, channel: str | None) -> None:
@@ -139,53 +149,67 @@ class AccountProcessor:
     def _member(self, member: Member) -> None:
         """A lead has joined, changed or left."""
         name = member.account_id
-        account, contributions = self._shelf.get(name), self._contributions(name)
+        account = self._shelf.get(name)
         account.advance(member.at)
         self._tell_moves(name, account)
         before = account.card.scores
-        joined = member.lead not in contributions.members
-        entry = b"m" + _encode_entry((name, member.lead))
-        if member.shares is None:
-            contributions.drop(member.lead)
-            self._changes[entry] = None
-        else:
-            contributions.put(member.lead, member.shares)
-            self._changes[entry] = _encode_entry(member.shares)
+        self._count(member)
         account.forget()
         account.evaluate(Cause(member.cause, member.event_id), before)
-        self._changed(name, account)
-        if joined and member.shares is not None and (view := self._view(account)):
-            self._tell(member.lead, name, member.at, None, view)
+        self._changed(name, account, member.at, member.event_id)
         self.counts["member"] += 1
 
-    def _tell_members(self, name: str, account: Account, at: int, event_id: str | None) -> None:
-        view = self._view(account)
-        for lead in self._contributions(name).members:
-            self._tell(lead, name, at, event_id, view)
+    def _count(self, member: Member) -> None:
+        """Take in what a lead brings, in place of what it brought before."""
+        name, contributions = member.account_id, self._contributions(member.account_id)
+        key = b"m" + _encode_entry((name, member.lead))
+        raw = self._changes[key] if key in self._changes else self._state.get(key)
+        known = None if raw is None else _decode_shares(raw)
+        joined = self._joined.setdefault(name, {})
+        if member.shares is not None:
+            contributions.put(key, member.shares, known)
+            self._changes[key] = _encode_entry(member.shares)
+            if known is None:
+                joined[member.lead] = member.at
+        elif known is not None:
+            contributions.drop(key, known)
+            self._changes[key] = None
+            joined.pop(member.lead, None)
 
-    def _tell(self, lead: str, name: str, at: int, event_id: str | None, view: dict[str, Any]) -> None:
-        seen = AccountSeen(lead, name, at, event_id, view)
-        inbox = self.scoring.names.lead_inbox
-        self._outputs.append(message(inbox, messages.ACCOUNT, lead, messages.to_bytes(seen), at))
+    # -- what members see -----------------------------------------------------------------------------------------------
 
-    def _view(self, account: Account) -> dict[str, Any]:
-        """What members see: the facts, and the published scores where leads use them."""
-        if not self.scoring.leads.uses_account_scores:
-            return dict(account.view)
-        scores = named(self.plan, rounded_scores(self.plan, account.card.scores))
-        view = {**account.view, **{f"account.{name}": value for name, value in scores.items()}}
-        if len(scores) == 1:
-            view["account.score"] = next(iter(scores.values()))
-        return view
+    def _tell(self) -> None:
+        """Tell members what is new of their accounts: all of a few, some of many; and those who have joined."""
+        told: set[str] = set()
+        for name, standing, keys in self._fanout.run(self._allowance):
+            seen = self._seen(self._shelf.get(name))
+            for key in keys:
+                self._say(_decode_key(key[1:])[1], name, standing.at, standing.event_id, seen)
+            told.update((name,) if len(keys) == len(self._contributions(name).members) else ())
+        for name, leads in self._joined.items():
+            if leads and name not in told and self._fanout.known(name) is not None:
+                seen = self._seen(self._shelf.get(name))
+                for lead, at in leads.items():
+                    self._say(lead, name, at, None, seen)
+        self._joined.clear()
+        self._allowance = 0
+
+    def _seen(self, account: Account) -> dict[str, object]:
+        return {**self._sight.facts(account), **self._sight.scores(account)}
+
+    def _say(self, lead: str, name: str, at: int, event_id: str | None, seen: dict[str, object]) -> None:
+        value = messages.to_bytes(AccountSeen(lead, name, at, event_id, seen))
+        self._outputs.append(message(self.scoring.names.lead_inbox, messages.ACCOUNT, lead, value, at))
 
     # -- time -----------------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int | None:
         """When the first timer may fire."""
-        return self._wheel.next()
+        return AT_ONCE if self._fanout.waiting else self._wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Carry the accounts that are due to the last boundary that has passed; True when more are due."""
+        self._allowance = MOST
         boundary = to_ms // self.plan.resolution * self.plan.resolution
         for due, raw in self._wheel.take(to_ms, budget):
             name = raw[1:].decode()
@@ -194,13 +218,14 @@ class AccountProcessor:
             account = self._shelf.get(name)
             account.advance(max(due, boundary))
             self._quiet.add(name)
-            self._changed(name, account)
+            self._changed(name, account, account.subject.clock, None)
         following = self._wheel.next()
         return following is not None and following <= to_ms
 
     # -- effects --------------------------------------------------------------------------------------------------------
 
-    def _changed(self, name: str, account: Account) -> None:
+    def _changed(self, name: str, account: Account, at: int, event_id: str | None) -> None:
+        self._why[name] = at, event_id
         self._shelf.change(name, account)
         self._tell_moves(name, account)
 
@@ -211,9 +236,16 @@ class AccountProcessor:
 
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
-        changes, self._changes = self._changes, {}
         self._wheel.thin(self._due_now)
-        for name, account in self._shelf.take_changed().items():
+        changed = self._shelf.take_changed()
+        for name, account in changed.items():
+            at, event_id = self._why[name]
+            facts, scores = digest(self._sight.facts(account)), digest(self._sight.scores(account))
+            self._fanout.news(name, facts, scores, account.subject.clock, at, event_id)
+        self._tell()
+        changes, self._changes = self._changes, {}
+        changes.update(self._fanout.changes())
+        for name, account in changed.items():
             self._publish(name, account)
             due = next_change(account) if name in self._quiet else account.next_look()
             raw = b"a" + name.encode()
@@ -221,6 +253,7 @@ class AccountProcessor:
                 self._wheel.add(due, raw)
             changes[raw] = pack(due, encode(self.plan, account.subject))
         self._quiet.clear()
+        self._why.clear()
         outputs, self._outputs = self._outputs, []
         return Effects(list(changes.items()), outputs)
 
@@ -231,22 +264,19 @@ class AccountProcessor:
     def _publish(self, name: str, account: Account) -> None:
         subject, standing = account.subject, Standing(account)
         said = standing.said()
-        if subject.published == said:
-            return
-        known, subject.published = subject.published, said
-        if self.scoring.has_accounts:
-            subject.revision += 1
-            document = score_record(account, "account", name, subject.revision, standing)
-            self._outputs.append(score_output(self.scoring.names.account_scores, document, name.encode()))
-        if self.scoring.leads.uses_account_scores and (known is None or known[0] != standing.rounded):
-            self._tell_members(name, account, subject.clock, None)
+        if subject.published != said:
+            subject.published = said
+            if self.scoring.has_accounts:
+                subject.revision += 1
+                document = score_record(account, "account", name, subject.revision, standing)
+                self._outputs.append(score_output(self.scoring.names.account_scores, document, name.encode()))
 
     # -- state ----------------------------------------------------------------------------------------------------------
 
     def _contributions(self, name: str) -> Contributions:
         found = self._members.get(name)
         if found is None:
-            found = self._members[name] = Contributions(self.plan)
+            found = self._members[name] = Contributions(self._rollups)
         return found
 
     def _load(self, name: str) -> Account:

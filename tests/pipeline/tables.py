@@ -11,7 +11,7 @@ from stream_app.runtime.account import Account
 from stream_app.runtime.documents import score_record
 from stream_app.runtime.lead import Lead
 from stream_app.worker.composition import Scoring
-from stream_app.worker.contributions import Contributions
+from stream_app.worker.contributions import Contributions, Rollups
 from stream_app.worker.entries import state_of
 from stream_app.worker.messages import Contribution
 
@@ -44,16 +44,17 @@ def leads_at(scoring: Scoring, entries: Mapping[bytes, bytes], at: int) -> dict[
 def accounts_at(scoring: Scoring, entries: Mapping[bytes, bytes], at: int) -> dict[str, Document]:
     """The score records of all accounts at a time (ms), from their entries and their members'."""
     members: dict[str, Contributions] = {}
+    rollups = Rollups(scoring.accounts)
     for key, entry in entries.items():
         if key.startswith(b"m"):
-            name, lead = _member_key(key[1:])
-            members.setdefault(name, Contributions(scoring.accounts)).put(lead, _shares(entry))
+            name, _ = _member_key(key[1:])
+            members.setdefault(name, Contributions(rollups)).restore(key, _shares(entry))
     found = {}
     for key, entry in entries.items():
         if key.startswith(b"a"):
             name = key[1:].decode()
             subject = decode(scoring.accounts, state_of(entry))
-            account = Account(scoring.accounts, subject, members.get(name, Contributions(scoring.accounts)))
+            account = Account(scoring.accounts, subject, members.get(name, Contributions(rollups)))
             account.advance(at)
             found[name] = score_record(account, "account", name, subject.revision)
     return found

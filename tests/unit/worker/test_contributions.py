@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from stream_app.engine.accounts import rollup_points
 from stream_app.engine.model.load import load_model
 from stream_app.engine.plan import Plan
-from stream_app.worker.contributions import Contributions
+from stream_app.worker.contributions import Contributions, Rollups
 from stream_app.worker.messages import Contribution
 
 METHODS = [
@@ -47,17 +47,20 @@ STEPS = st.lists(
 def test_equals_the_sum_over_all(methods: tuple[str, str], steps: list[tuple[str, list[Contribution] | None]]) -> None:
     """Whoever came, changed and left; to 1e-9, `diminishing` counts no further than that."""
     plan = Plan(model := load_model(TEXT.format(*methods), "roll.yaml"), model.account)
-    contributions, known = Contributions(plan), dict[str, list[Contribution]]()
-    for lead, shares in steps:
-        if shares is None:
-            contributions.drop(lead)
-            known.pop(lead, None)
-        else:
-            contributions.put(lead, shares)
+    contributions, known = Contributions(Rollups(plan)), dict[bytes, list[Contribution]]()
+    for name, shares in steps:
+        lead = name.encode()
+        if shares is not None:
+            contributions.put(lead, shares, known.get(lead))
             known[lead] = shares
-    assert contributions.members == known
+        elif lead in known:
+            contributions.drop(lead, known.pop(lead))
+    restored = Contributions(Rollups(plan))
+    for lead, shares in known.items():
+        restored.restore(lead, shares)
+    assert contributions.members == restored.members == sorted(known)
     low, high = contributions.over(3, 900)
-    assert low == high
+    assert low == high == restored.over(7, 7)[0]
     for place, name in enumerate(("first", "second")):
         score = next(score for score in model.account.scores if score.name == name)
         assert score.rollup is not None
