@@ -68,6 +68,8 @@ class Lane:
         self._merge = Merge(len(self._topics))
         self._expected: list[int | None] = [None] * len(self._topics)
         self._committed: Positions = NOWHERE
+        self._told: dict[str, int] = {}  # the group's offsets, and when they were committed last
+        self._told_at = 0.0
         self._seen = -1
         self._held = True
         self._time_due = False
@@ -106,6 +108,9 @@ class Lane:
         self._held = True
         self._full.set()
         if self.opened:
+            if self._placed() and self._positions() != self._told:
+                self._settled.clear()
+                self._dirty.set()
             await self._settled.wait()
             self._expected = [self._positions()[topic] for topic in self._topics] if self._placed() else self._expected
         self._merge.clear()
@@ -217,9 +222,9 @@ class Lane:
         return True
 
     def _idle_positions(self) -> bool:
-        """Whether only markers were passed since the last commit, a while ago: to be committed, so that lag shows none."""
+        """Whether the group does not know yet how far the lane is, a while after the last commit: lag should show it."""
         quiet = time.monotonic() - self._committed_at >= IDLE_COMMIT_SECONDS
-        return quiet and self._settled.is_set() and self._placed() and self._positions() != self._committed.topics
+        return quiet and self._settled.is_set() and self._placed() and self._positions() != self._told
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
@@ -257,7 +262,11 @@ class Lane:
         self.store.stage(changes.items())
         self._room.set()
         began = time.monotonic()
-        reached = await self._transactor.commit(changes.items(), effects.outputs, positions.topics)
+        due = self._held or began - self._told_at >= self._pacing.offsets_every_ms / 1000
+        offsets = positions.topics if due and positions.topics != self._told else None
+        reached = await self._transactor.commit(changes.items(), effects.outputs, offsets)
+        if offsets is not None:
+            self._told, self._told_at = offsets, began
         if reached is not None:
             self.store.committed(reached)
         self._committed, self._last_batch = positions, processed

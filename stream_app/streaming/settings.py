@@ -52,6 +52,11 @@ class Pacing:
     min_gap_ms: int = 5
     """A transaction starts no sooner after the one before: while the broker is writing that one's markers down, it turns
     the next away, and aiokafka waits 20 ms before it asks again."""
+    offsets_every_ms: int = 200
+    """The group's offsets go into the first transaction after so long. The lane itself starts from the positions that
+    every transaction writes to the changelog; offsets, for tools that show the lag, cost two requests of five."""
+    retry_ms: int = 10
+    """How soon a request is sent again that the broker turned away, as it does while it finishes a transaction."""
     fetch_max_wait_ms: int = 100
     """How long the broker holds a fetch that finds nothing."""
     partition_fetch_bytes: int = 512 * 1024

@@ -22,6 +22,8 @@ Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
 """Key, value, headers, timestamp in ms."""
 
 _NO_HEADERS: list[tuple[str, bytes]] = []
+_LONGEST_KEY = 1024
+"""Bytes. Only a refused record has a longer key: to hash one of a megabyte takes 100 ms, to remember it a megabyte."""
 
 
 class RecordTooLargeError(Exception):
@@ -52,6 +54,7 @@ class Transactor:
             max_request_size=settings.pacing.batch_bytes + 65536,
             compression_type=settings.compression,
             linger_ms=0,
+            retry_backoff_ms=settings.pacing.retry_ms,
             **settings.security,
         )
 
@@ -64,7 +67,10 @@ class Transactor:
         await self._producer.stop()
 
     async def commit(
-        self, changes: Iterable[tuple[bytes, bytes | None]], outputs: Sequence[Output], offsets: Mapping[str, int]
+        self,
+        changes: Iterable[tuple[bytes, bytes | None]],
+        outputs: Sequence[Output],
+        offsets: Mapping[str, int] | None,
     ) -> int | None:
         """One transaction; the changelog offset behind its last record, or None where it wrote none there."""
         now = int(time.time() * 1000)
@@ -75,22 +81,26 @@ class Transactor:
         await self._spread(outputs, rows, now)
         await self._producer.begin_transaction()
         last, waiting = await self._send(rows)
-        positions = {TopicPartition(topic, self._partition): OffsetAndMetadata(o, "") for topic, o in offsets.items()}
         # One after the other: while the coordinator is writing one addition down, it turns others away, for 100 ms.
         await asyncio.gather(*waiting)
-        await self._producer.send_offsets_to_transaction(positions, self._group)
+        if offsets is not None:
+            await self._producer.send_offsets_to_transaction(self._places(offsets), self._group)
         await self._producer.commit_transaction()
         if last is None:
             return None
         future, count = last
         return int(future.result().offset) + count
 
+    def _places(self, offsets: Mapping[str, int]) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {TopicPartition(topic, self._partition): OffsetAndMetadata(at, "") for topic, at in offsets.items()}
+
     async def _spread(self, outputs: Sequence[Output], rows: dict[tuple[str, int], list[Row]], now: int) -> None:
         """Sort outputs by topic and partition, keeping their order."""
         for topic, key, value, headers, timestamp, partition in outputs:
             if partition is None:
                 count = self._counts.get(topic) or await self._count(topic)
-                partition = default_partition(key, count) if key is not None else self._partition % count
+                short = key is not None and len(key) <= _LONGEST_KEY
+                partition = default_partition(key or b"", count) if short else self._partition % count
             row = (key, value, list(headers) if headers else _NO_HEADERS, now if timestamp is None else timestamp)
             group = rows.get((topic, partition))
             if group is None:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from stream_app.streaming import timer
 from stream_app.streaming.app import LaneApp, create_app, wall_clock
+from stream_app.streaming.garbage import collect_young_only
 from stream_app.streaming.health import EXIT_FAILED, LoopWatch, end_process, watch_progress
 from stream_app.streaming.preflight import check_topics
 from stream_app.streaming.processor import Clock, ProcessorFactory
@@ -36,6 +37,7 @@ def run_worker(
     Raises SettingsError where the broker's topics don't fit the settings. With `parent`, the process ends when its parent
     is no longer that one. `ready` is called once, when the first partitions are assigned and open.
     """
+    collect_young_only()
     asyncio.run(_work(settings, factory, clock, parent, ready))
 
 

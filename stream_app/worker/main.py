@@ -1,6 +1,5 @@
 """A worker process, composed: the model, the topics, the lane (one composition root for `stream-app worker`)."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +63,6 @@ def work(
 ) -> None:
     """Score until told to stop. Raises what `run_worker` raises."""
     factory = processors(compose(model, manifest), clock)
-    # Leads at hand are many and live long: collect rarely, and never walk what was there before.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(1_000_000, 20, 100)
     run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready)
 
 

@@ -1,0 +1,69 @@
+"""Records that belong together, sent once: what commands use of Kafka's transactions.
+
+The rule: whoever starts under a name fences whoever had it and ends what he left open; only then may he read what has
+been done. So of two that run at the same time one goes on, and what a killed one had not committed was never sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
+
+from stream_app.errors import KnownError
+from stream_app.streaming.processor import Output
+
+_LARGEST_REQUEST = 9 * 1024 * 1024
+_TIMEOUT_MS = 10_000
+
+
+class SendingError(KnownError):
+    """Kafka did not take a transaction, or another process has taken over."""
+
+
+class OnceSender:
+    """Sends lists of records, each list in one transaction. An async context manager.
+
+    `name` is the transactional id, `what` how a person calls the work that it names.
+    """
+
+    def __init__(self, bootstrap: str, name: str, what: str, security: Mapping[str, Any] | None = None) -> None:
+        self._bootstrap, self._what = bootstrap, what
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            transactional_id=name,
+            transaction_timeout_ms=_TIMEOUT_MS,
+            request_timeout_ms=_TIMEOUT_MS,
+            max_request_size=_LARGEST_REQUEST,
+            **(security or {}),
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._producer.start()
+        except KafkaConnectionError:
+            await self._producer.stop()
+            raise SendingError(f"Kafka does not answer at {self._bootstrap}") from None
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._producer.stop()
+
+    async def send(self, outputs: Sequence[Output]) -> None:
+        """Send records, all or none. Raises `SendingError`; the sender is of no use then."""
+        if not outputs:
+            return
+        try:
+            await self._producer.begin_transaction()
+            for topic, key, value, headers, timestamp, partition in outputs:
+                await self._producer.send(
+                    topic, value, key, partition, timestamp_ms=timestamp, headers=list(headers) or None
+                )
+            await self._producer.commit_transaction()
+        except ProducerFenced:
+            raise SendingError(f"another {self._what} has taken over; what it leaves can be done after it") from None
+        except KafkaError as error:
+            raise SendingError(f"Kafka did not take the records: {error!r}; run it again, it goes on") from error
