@@ -1,33 +1,39 @@
-"""Python's cyclic garbage collector, kept off the leads.
+"""Python's cyclic garbage collector, run by hand.
 
-The rule: every object is looked at once, while it is young, and what survives that is left to reference counting. Leads
-at hand are millions of objects that live long and hold no cycles; a full collection would walk them all for nothing,
-again and again, and stop the lanes for hundreds of milliseconds each time (40 % of a worker's time while its leads
-grow in number; docs/benchmarks.md). What does make cycles, tasks and connections, is short-lived, or ends with a
-rebalance: after one, `collect_everything` looks at all.
+The rule: reference counting frees what the lanes make, and cycles are looked for every ten minutes and after partitions have
+gone, not while events come in. Leads at hand are millions of objects that live long and hold no cycles; left to itself
+the collector walks them again and again (40 % of a worker's time while its leads grow in number, docs/benchmarks.md), for
+nothing: a lane at work leaves no cycles. Connections and failed requests do, and are few.
 """
 
+import asyncio
 import gc
-from typing import Final
+import logging
+import time
+from typing import NoReturn
 
-_YOUNG: Final = 100_000  # net allocations between two looks at young objects
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 600.0
 
 
-def collect_young_only() -> None:
-    """Set the collector for the life of a worker process."""
+def collect_by_hand() -> None:
+    """Take over from the collector for the life of a worker process; what is there now is never looked at again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 1_000, 1_000)
-    if _leave_survivors not in gc.callbacks:
-        gc.callbacks.append(_leave_survivors)
+    gc.disable()
 
 
-def collect_everything() -> None:
-    """Look at all objects, survivors included: takes about a second for each ten million of them."""
-    gc.unfreeze()
-    gc.collect()
+def sweep() -> int:
+    """Free what only cycles hold; how many objects it was. Takes about a second for ten million objects."""
+    began = time.monotonic()
+    freed = gc.collect()
+    log.info("garbage: freed %d objects in %.0f ms", freed, 1000 * (time.monotonic() - began))
+    return freed
 
 
-def _leave_survivors(phase: str, _info: dict[str, int]) -> None:
-    if phase == "stop":
-        gc.freeze()
+async def sweep_for_ever(seconds: float = SWEEP_SECONDS) -> NoReturn:
+    """Sweep every so many seconds."""
+    while True:
+        await asyncio.sleep(seconds)
+        sweep()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from stream_app.streaming.chunk import Chunk, Inputs
-from stream_app.streaming.garbage import collect_everything
+from stream_app.streaming.garbage import sweep
 from stream_app.streaming.lane import Lane
 from stream_app.streaming.processor import Clock, ProcessorFactory
 from stream_app.streaming.settings import AgentSettings, SettingsError, WorkerSettings
@@ -112,7 +112,7 @@ class Lanes:
         gone = [self._close(unit) for unit in list(self._lanes) if unit not in self._assigned]
         await asyncio.gather(*gone)
         if gone:
-            collect_everything()
+            sweep()
         for unit in sorted(self._assigned):
             lane = self._lanes.get(unit)
             if lane is None:

@@ -4,7 +4,9 @@ The rule: whoever starts under a name fences whoever had it and ends what he lef
 been done. So of two that run at the same time one goes on, and what a killed one had not committed was never sent.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -63,6 +65,10 @@ class OnceSender:
                     topic, value, key, partition, timestamp_ms=timestamp, headers=list(headers) or None
                 )
             await self._producer.commit_transaction()
+        except asyncio.CancelledError:  # ctrl-C: who reads the topics need not wait for the time-out
+            with suppress(KafkaError):
+                await self._producer.abort_transaction()
+            raise
         except ProducerFenced:
             raise SendingError(f"another {self._what} has taken over; what it leaves can be done after it") from None
         except KafkaError as error:

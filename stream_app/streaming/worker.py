@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from stream_app.streaming import timer
 from stream_app.streaming.app import LaneApp, create_app, wall_clock
-from stream_app.streaming.garbage import collect_young_only
+from stream_app.streaming.garbage import collect_by_hand, sweep_for_ever
 from stream_app.streaming.health import EXIT_FAILED, LoopWatch, end_process, watch_progress
 from stream_app.streaming.preflight import check_topics
 from stream_app.streaming.processor import Clock, ProcessorFactory
@@ -37,7 +37,7 @@ def run_worker(
     Raises SettingsError where the broker's topics don't fit the settings. With `parent`, the process ends when its parent
     is no longer that one. `ready` is called once, when the first partitions are assigned and open.
     """
-    collect_young_only()
+    collect_by_hand()
     asyncio.run(_work(settings, factory, clock, parent, ready))
 
 
@@ -62,6 +62,7 @@ async def _work(
         for work in (
             LoopWatch(settings.limits.stall, parent).run(),
             timer.tick(app.lanes.tick),
+            sweep_for_ever(),
             watch_progress(app.lanes.all, settings.limits, lambda: _consumer_fault(app)),
             _run(app, settings, ready),
         )

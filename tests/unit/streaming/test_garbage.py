@@ -1,46 +1,39 @@
-"""The collector looks at young objects only, and at all when asked. In a process of its own: its settings are global."""
+"""Cycles are looked for when told to, and not by themselves. In a process of its own: the collector's settings are global."""
 
 import subprocess
 import sys
 
 PROGRAM = """
-import gc, weakref
-from stream_app.streaming.garbage import collect_everything, collect_young_only
+import asyncio, gc, weakref
+from stream_app.streaming.garbage import collect_by_hand, sweep, sweep_for_ever
 
 class Node:
     def __init__(self) -> None:
         self.me = self
 
-def make_young(number: int) -> list[list[int]]:
+def forgotten() -> weakref.ref[Node]:
+    return weakref.ref(Node())
+
+def make(number: int) -> list[list[int]]:
     return [[index] for index in range(number)]
 
-collect_young_only()
-frozen = gc.get_freeze_count()
-kept = make_young(300_000)
-print("survivors left alone:", gc.get_freeze_count() - frozen > 150_000)
-node = Node()
-young = weakref.ref(node)
-del node
-more = make_young(300_000)
-print("young cycle gone:", young() is None)
-old = Node()
-still = make_young(300_000)
-gone = weakref.ref(old)
-del old
-last = make_young(300_000)
-print("old cycle there:", gone() is not None)
-collect_everything()
-print("old cycle gone:", gone() is None)
-print("full collections by themselves:", gc.get_stats()[2]["collections"] > 3)
+async def swept(cycle: weakref.ref[Node]) -> bool:
+    task = asyncio.create_task(sweep_for_ever(0.001))
+    async with asyncio.timeout(30):
+        while cycle() is not None:
+            await asyncio.sleep(0.001)
+    return not task.done()
+
+collect_by_hand()
+cycle = forgotten()
+kept = make(300_000)
+print("left alone:", cycle() is not None)
+sweep()
+print("swept:", cycle() is None)
+print("swept in time:", asyncio.run(swept(forgotten())))
 """
 
 
-def test_only_young_objects_are_looked_at_until_everything_is() -> None:
+def test_cycles_are_swept_by_hand_and_in_time_only() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True)
-    assert ran.stdout.splitlines() == [
-        "survivors left alone: True",
-        "young cycle gone: True",
-        "old cycle there: True",
-        "old cycle gone: True",
-        "full collections by themselves: False",
-    ]
+    assert ran.stdout.splitlines() == ["left alone: True", "swept: True", "swept in time: True"]
