@@ -19,13 +19,13 @@ def verdict(subject: Subject, activity: Activity, lateness: int) -> Refused | No
     `lateness` is the model's, milliseconds. An id that is remembered is a duplicate whatever the event says; an event
     older than the latest one less the lateness could be a forgotten duplicate, so it is refused.
     """
-    if subject.latest == NEVER:
-        return None
-    oldest = subject.latest - lateness
-    if subject.seen.first_time(activity.event_id) >= max(oldest, 0):
-        return "duplicate"
-    if activity.time < oldest or activity.time < subject.seen.floor:
-        return "too_old"
+    if subject.latest != NEVER:
+        oldest = subject.latest - lateness
+        if subject.seen.first_time(activity.event_id) >= max(oldest, 0):
+            return "duplicate"
+        if activity.time < oldest or activity.time < subject.seen.floor:
+            return "too_old"
+    # An account without an event of its own may have facts, from its members' events.
     facts = activity.account_facts if activity.is_account_event else activity.facts
     return "too_many_facts" if facts and too_many(subject.facts, facts) else None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from stream_app.engine.activity import Activity
+from stream_app.engine.admission import MAX_FACT_CHARS, MAX_FACTS
 from stream_app.engine.model.types import Model
 from stream_app.engine.times import format_time
 from stream_app.ingest import Refusal
@@ -50,7 +51,8 @@ def replay(
 ) -> None:
     """Apply all lines to `world`; hand out transitions as they are made and refused events as they come.
 
-    `now` (milliseconds) refuses events of the future; None refuses none. `taken` hears of every event not refused.
+    `now` (milliseconds) refuses events of the future; None refuses none. `taken` hears of every event not refused, and
+    of those refused only in part.
     """
     for line in lines:
         event = line.event
@@ -61,8 +63,8 @@ def replay(
         for document in world.take_transitions():
             transition(document)
         if code is not None:
-            refused(Refused(line, code, _why(event, code), "/time"))
-        elif taken is not None:
+            refused(Refused(line, code, _why(event, code), _where(event, code, world.took)))
+        if taken is not None and (code is None or world.took):
             taken(event)
 
 
@@ -80,7 +82,17 @@ def _why(activity: Activity, code: str) -> str:
         return f"its time {when} is in the future"
     if code == "too_old":
         return f"its time {when} is too long before the latest event of its lead or account (the model's lateness)"
+    if code == "too_many_facts":
+        many = f"more than {MAX_FACTS} facts, or more than {MAX_FACT_CHARS} characters in them"
+        return f"its lead or account would have {many}"
     return f"event of {when} refused: {code}"
+
+
+def _where(activity: Activity, code: str, took: bool) -> str:
+    """The field at fault: the account's facts where the event was taken otherwise, or is the account's own."""
+    if code != "too_many_facts":
+        return "/time"
+    return "/account_facts" if took or activity.is_account_event else "/facts"
 
 
 def score_at(

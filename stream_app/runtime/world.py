@@ -9,7 +9,7 @@ from typing import Any
 from stream_app.engine import ladders
 from stream_app.engine.accounts import account_of
 from stream_app.engine.activity import Activity
-from stream_app.engine.admission import verdict
+from stream_app.engine.admission import too_many, verdict
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
 from stream_app.engine.model.types import Model
@@ -26,7 +26,10 @@ Before = tuple[Account, Scores]  # an account, and its scores before an event
 
 
 class World:
-    """All that one model knows. `transitions` are gathered in the order made; `conflicts` counts refused links."""
+    """All that one model knows. `transitions` are gathered in the order made; `conflicts` counts refused links.
+
+    `took` says whether the event applied last was taken, if only without the facts that its account has no room for.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -38,6 +41,7 @@ class World:
         self.aliases: dict[str, str] = {}
         self.transitions: list[Document] = []
         self.conflicts = 0
+        self.took = False
         self._kept: dict[str, Subject] = {}  # what an alias keeps of its ladders and revision, should it come back
 
     def resolve(self, key: str) -> str:
@@ -47,7 +51,11 @@ class World:
         return key
 
     def apply(self, activity: Activity, now: int | None = None) -> str | None:
-        """One event. The code of its refusal, or None where it was taken, or ignored as a duplicate."""
+        """One event. The code of its refusal, or None where it was taken, or ignored as a duplicate.
+
+        A lead's event that states more facts of its account than that can have is taken without them (`took`).
+        """
+        self.took = False
         if now is not None and activity.time > now + self.model.max_future_skew:
             return "future"
         keys = lead_keys(activity)
@@ -58,8 +66,8 @@ class World:
         refused = verdict(known.subject, activity, self.model.lateness) if known is not None else None
         if refused is not None:
             return None if refused == "duplicate" else refused
-        self._apply_to_lead(key, keys, activity)
-        return None
+        self.took = True
+        return None if self._apply_to_lead(key, keys, activity) else "too_many_facts"
 
     def tick(self, to: int) -> None:
         """Advance every lead, then every account, to `to`."""
@@ -94,7 +102,8 @@ class World:
 
     # leads
 
-    def _apply_to_lead(self, key: str, keys: tuple[str, ...], activity: Activity) -> None:
+    def _apply_to_lead(self, key: str, keys: tuple[str, ...], activity: Activity) -> bool:
+        """Let a lead take an event; whether its account took the facts that it states."""
         unlink = activity.channel == "crm" and activity.type == "unlink"
         others = [] if unlink else self._links(key, keys)
         merged = [self.leads[other] for other in others if other in self.leads]
@@ -108,7 +117,9 @@ class World:
         self._accounts.place(lead)
         if unlink and len(keys) > 1:
             self.aliases.pop(keys[-1], None)
-        told = self._tell_accounts(accounts, activity, lead)
+        receiver = self._receiver(activity, lead)
+        full = receiver is not None and too_many(receiver.subject.facts, activity.account_facts)
+        told = self._tell_accounts(accounts, activity, lead, None if full else receiver)
         if accounts:
             self._accounts.look(lead)
         lead.settle(activity, before)
@@ -116,6 +127,7 @@ class World:
         self._accounts.place(lead)
         self._settle_accounts(accounts, activity)
         self._settle_members(told, activity)
+        return not full
 
     def _links(self, key: str, keys: tuple[str, ...]) -> list[str]:
         """The keys that an event newly links to its lead; a key that belongs to another lead is a conflict."""
@@ -172,7 +184,8 @@ class World:
             return None if refused == "duplicate" else refused
         accounts = [self._accounts.at(activity.account_id, activity.time)]
         accounts[0][0].add(activity)
-        told = self._tell_accounts(accounts, activity, None)
+        self.took = True
+        told = self._tell_accounts(accounts, activity, None, self._receiver(activity, None))
         self._settle_accounts(accounts, activity)
         self._settle_members(told, activity)
         return None
@@ -200,12 +213,13 @@ class World:
         probe.marks = marks
         return account_of(probe)
 
-    def _tell_accounts(self, accounts: list[Before], activity: Activity, own: Lead | None) -> list[tuple[Lead, Scores]]:
+    def _tell_accounts(
+        self, accounts: list[Before], activity: Activity, own: Lead | None, receiver: Account | None
+    ) -> list[tuple[Lead, Scores]]:
         """Let accounts see an event; the members that are to see what that changed, advanced, with their scores then.
 
         Those are all others, if a published score that leads use has changed, or if there are account facts.
         """
-        receiver = self._receiver(activity, own)
         told: list[tuple[Lead, Scores]] = []
         for account, before in accounts:
             facts = account is receiver

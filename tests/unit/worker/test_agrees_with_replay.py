@@ -160,3 +160,38 @@ def test_account_ladders_have_no_gaps() -> None:
         assert [move["seq"] for move in some] == list(range(1, len(some) + 1))
         assert all(before["to"] == after["from"] for before, after in pairwise(some))
         assert len({move["id"] for move in some}) == len(some)
+
+
+def test_what_an_account_can_know_is_bounded_alike() -> None:
+    """A lead's event that states too much of its account is taken without it, and is a dead letter."""
+    long = ["y" * 4000] * 7
+    events: list[dict[str, Any]] = [
+        {
+            "event_id": f"e{number}",
+            "time": format_time(START + number * HOUR),
+            "channel": "web",
+            "type": "page_view",
+            "user_id": f"u{number % 2}",
+            "account_id": "a1",
+            "account_facts": {f"f{number}": long, "employees": 5 if number < 4 else 500},
+        }
+        for number in range(6)
+    ]
+    own = {"event_id": "own", "time": format_time(START + 7 * HOUR), "channel": "account", "type": "funding"}
+    events.append({**own, "account_id": "a1", "account_facts": {"f9": long}})
+    world, _, refused = expected(events)
+    desk = Desk(MODEL, partitions=PARTITIONS)
+    for event in events:
+        user = event.get("user_id")
+        topic, key = ("account-events", "a1") if user is None else ("web-events", f"user:{user}")
+        desk.send(topic, event, key=key, timestamp=parse_time(event["time"]))
+        desk.run()
+    desk.advance(END)
+    letters = list(desk.records("dead-letters"))
+    assert [letter.header("error.code") for letter in letters] == refused == ["too_many_facts"] * 3
+    assert {letter.header("error.pointer") for letter in letters} == {"/account_facts"}
+    leads, accounts = tables(desk)
+    for record in world.scores():
+        mine = leads[record["lead"]] if "lead" in record else accounts[record["account_id"]]
+        assert mine["raw"] == pytest.approx(record["raw"], rel=0, abs=1e-9)
+    assert [leads[f"user:u{number}"]["scores"]["fit"] for number in range(2)] == [0, 0]
