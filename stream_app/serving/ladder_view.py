@@ -37,12 +37,14 @@ class NextStage(msgspec.Struct, frozen=True):
 class LadderView(msgspec.Struct, frozen=True):
     """A subject on a ladder. `holds_until` and `falls_to`: when and where to it falls if nothing else happens.
 
-    `seq` numbers its moves so far. `dwells_until` is set while it can't fall yet, `sticky` where only the CRM moves it.
+    `seq` numbers its moves so far; `route` and `actions` are what the model's stage asks for. `dwells_until` is set while it can't fall yet, `sticky` where only the CRM moves it.
     """
 
     stage: str
     since: str
     seq: int
+    route: str | None
+    actions: dict[str, Any]
     held_by: Sequence[Check]
     dwells_until: str | None
     sticky: bool
@@ -69,6 +71,8 @@ def _view(live: Live, ladder: CompiledLadder, falls_to: str | None) -> LadderVie
         stage=stage.name,
         since=format_time(state.entered),
         seq=state.seq,
+        route=stage.stage.route,
+        actions=dict(stage.stage.actions),
         held_by=_checks(live.plan, stage.stage.hold, stage.hold, moment) if held else (),
         dwells_until=format_time(dwell) if dwells else None,
         sticky=stage.sticky,

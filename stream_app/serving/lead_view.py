@@ -28,7 +28,11 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """Who a lead is. `facts` are its own, `account_facts` its account's as it sees them."""
+    """Who a lead is. `facts` are its own, `account_facts` its account's as it sees them.
+
+    `machine` counts what machines did in its name, by the model's rules that found it; `conflicts` the links that were
+    refused because a key belonged to somebody else.
+    """
 
     email: str | None
     owner: str | None
@@ -38,6 +42,8 @@ class Profile(msgspec.Struct, frozen=True):
     latest_event: str | None
     facts: dict[str, Fact]
     account_facts: dict[str, Any]
+    machine: dict[str, int]
+    conflicts: int
 
 
 class LeadView(msgspec.Struct, frozen=True):
@@ -156,4 +162,11 @@ def _profile(lead: Lead) -> Profile:
         latest_event=time_or_none(subject.latest),
         facts=facts_of(subject.facts),
         account_facts={name: value for name, value in sorted(seen.items()) if not name.startswith("account.")},
+        machine=_machine(subject),
+        conflicts=subject.conflicts,
     )
+
+
+def _machine(subject: Subject) -> dict[str, int]:
+    sifted = getattr(subject, "sifted", None)
+    return {} if sifted is None else {rule: count for rule, count in sifted.counts.items() if count}

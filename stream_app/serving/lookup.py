@@ -35,6 +35,17 @@ class StoredLead:
 
 
 @dataclass(frozen=True)
+class Erased:
+    """What is left of a person who was erased: the key, and when (RFC 3339)."""
+
+    key: str
+    at: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: erased on {self.at}, and nothing was heard since"
+
+
+@dataclass(frozen=True)
 class LeadRecords:
     """What was published of a lead: its score record, its transitions (oldest first), its account's score record."""
 
@@ -52,6 +63,33 @@ class StoredAccount:
     members: dict[str, list[Contribution]] = field(default_factory=dict)
 
 
+async def stored_lead(reader: TopicReader, meant: Sequence[str]) -> StoredLead | Erased | None:
+    """The lead that the likeliest of some keys stands for, aliases followed; None where none of them is known."""
+    asked: list[str] = []
+    topic = reader.manifest["lead-changelog"].name
+    while len(asked) <= _LONGEST_CHAIN:
+        wanted = gather((reader.place("lead-changelog", key), key) for key in meant)
+        found = await reader.latest(wanted, "reading leads")
+        entries = {key: found[topic, key.encode()].value or b"" for key in meant if (topic, key.encode()) in found}
+        key = next(iter(entries), None)
+        if key is None:
+            return await _erased(reader, meant)
+        asked.append(key)
+        return StoredLead(key, asked, entries[key])
+    raise KnownError(f"{asked[0]}: its aliases go on for more than {_LONGEST_CHAIN} steps")
+
+
+async def _erased(reader: TopicReader, meant: Sequence[str]) -> Erased | None:
+    """Whether one of some keys that no table knows was erased: `transitions` says so, the table keeps a digest only."""
+    topic = reader.manifest["transitions"].name
+    found = await reader.find(gather((reader.place("transitions", key), key) for key in meant), "reading transitions")
+    for key in meant:
+        for document in reversed(list(map(_document, found.get((topic, key.encode()), ())))):
+            if document is not None and document.get("erased"):
+                return Erased(key, document["at"])
+    return None
+
+
 async def published_of(reader: TopicReader, keys: Sequence[str], key: str, account_id: str | None) -> LeadRecords:
     """What was published of a lead that is known, or was, under `keys`."""
     scores, moves = reader.manifest["lead-scores"].name, reader.manifest["transitions"].name
@@ -60,12 +98,7 @@ async def published_of(reader: TopicReader, keys: Sequence[str], key: str, accou
     if account_id is not None:
         wanted.append((reader.place("account-scores", account_id), account_id))
     found = await reader.find(gather(wanted), "reading scores and transitions")
-    transitions = [
-        document
-        for one in keys
-        for document in map(_document, found.get((moves, one.encode()), ()))
-        if document is not None and document.get("subject") == "lead"
-    ]
+    transitions = [document for one in keys for document in _moves(found.get((moves, one.encode()), ()))]
     transitions.sort(key=lambda document: (document["at"], document["ladder"], document["seq"]))
     account = None
     if account_id is not None:
@@ -76,7 +109,7 @@ async def published_of(reader: TopicReader, keys: Sequence[str], key: str, accou
 async def stored_account(reader: TopicReader, account_id: str) -> StoredAccount | None:
     """An account and its members, None where there is none."""
     topic, partition = reader.place("account-changelog", account_id)
-    own, head = b"a" + account_id.encode(), _PAIR + _encode(account_id)
+    own = b"a" + account_id.encode()
     entry: bytes | None = None
     members: dict[str, list[Contribution]] = {}
     places = [place for place in reader.partitions("account-changelog") if place.partition == partition]
@@ -84,13 +117,31 @@ async def stored_account(reader: TopicReader, account_id: str) -> StoredAccount 
         for record in records:
             if record.key == own:
                 entry = record.value
-            elif record.key is not None and record.key.startswith(head):
-                lead = _member_key(record.key[1:])[1]
-                if record.value is None:
-                    members.pop(lead, None)
+            elif (member := member_of(account_id, record.key or b"", record.value)) is not None:
+                lead, shares = member
+                if shares:
+                    members[lead] = shares
                 else:
-                    members[lead] = _shares(record.value)
+                    members.pop(lead, None)
     return None if entry is None else StoredAccount(account_id, entry, members)
+
+
+def member_of(account_id: str, key: bytes, entry: bytes | None) -> tuple[str, list[Contribution]] | None:
+    """A member of an account and what it brings, nothing where it has left; None for an entry that is no such member."""
+    if not key.startswith(_PAIR + _encode(account_id)):
+        return None
+    return _member_key(key[1:])[1], [] if entry is None else _shares(entry)
+
+
+async def contribution_of(reader: TopicReader, account_id: str, lead: str) -> list[Any] | None:
+    """What a lead brings to its account, by the account's scores with a roll-up; None where the table has nothing."""
+    topic, partition = reader.place("account-changelog", account_id)
+    key = b"m" + _encode((account_id, lead))
+    found = await reader.latest({(topic, partition): frozenset([key])}, "reading accounts")
+    record = found.get((topic, key))
+    if record is None or record.value is None:
+        return None
+    return [{"score": one.score, "value": one.value, "counts": one.counts} for one in _shares(record.value)]
 
 
 async def published_of_account(reader: TopicReader, account_id: str) -> tuple[Document | None, list[Document]]:
@@ -102,6 +153,19 @@ async def published_of_account(reader: TopicReader, account_id: str) -> tuple[Do
     documents = map(_document, found.get((moves, raw), ()))
     transitions = [one for one in documents if one is not None and one.get("subject") == "account"]
     return _last(found.get((scores, raw))), transitions
+
+
+def _moves(records: Sequence[Record]) -> list[Document]:
+    """The transitions of a lead since it was last erased, if it ever was."""
+    moves: list[Document] = []
+    for document in map(_document, records):
+        if document is None or document.get("subject") != "lead":
+            continue
+        if document.get("erased"):
+            moves.clear()
+        else:
+            moves.append(document)
+    return moves
 
 
 def _last(records: Sequence[Record] | None) -> Document | None:

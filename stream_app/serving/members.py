@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from stream_app.engine.accounts import rollup_points
 from stream_app.engine.model.types import Breadth, Rollup, Score, Scorecard
+from stream_app.engine.plan import Plan
 from stream_app.engine.rules.windows import tier_points
 from stream_app.worker.messages import Contribution
 
@@ -38,6 +40,26 @@ class MembersView(msgspec.Struct, frozen=True):
     total: int
     breadth: BreadthView | None
     top: Sequence[Member]
+
+
+class Brought:
+    """What stored contributions add to an account's scores: a roster for the engine, the same over any span."""
+
+    def __init__(self, plan: Plan, members: Mapping[str, Sequence[Contribution]]) -> None:
+        self._points = [0.0] * len(plan.scores)
+        places = [index for index, score in enumerate(plan.card.scores) if score.rollup is not None]
+        for place, index in enumerate(places):
+            rollup, breadth = plan.card.scores[index].rollup, plan.card.scores[index].breadth
+            assert rollup is not None
+            shares = [told[place] for told in members.values() if place < len(told)]
+            self._points[index] = rollup_points(rollup, (one.score for one in shares if one.score is not None))
+            if breadth is not None:
+                distinct = {one.value for one in shares if one.counts and one.value is not None}
+                self._points[index] += tier_points(breadth.points, len(distinct))
+
+    def over(self, first: int, last: int) -> tuple[list[float], list[float]]:
+        """The points of each score of the plan."""
+        return self._points, self._points
 
 
 def members_views(
@@ -74,14 +96,16 @@ def _view(score: Score, place: int, members: Mapping[str, Sequence[Contribution]
 
 
 def _member(lead: str, share: Contribution, points: float) -> Member:
-    return Member(lead, share.score, float(points), share.value, share.counts and share.value is not None)
+    value = None if share.value is None else _plain(share.value)
+    return Member(lead, share.score, float(points), value, share.counts and value is not None)
 
 
 def _breadth(breadth: Breadth, shares: Sequence[Contribution]) -> BreadthView:
     values: dict[str, int] = {}
     for share in shares:
         if share.counts and share.value is not None:
-            values[share.value] = values.get(share.value, 0) + 1
+            value = _plain(share.value)
+            values[value] = values.get(value, 0) + 1
     coming = next(((float(count), points) for count, points in sorted(breadth.points) if count > len(values)), None)
     return BreadthView(
         fact=breadth.fact,
@@ -91,3 +115,10 @@ def _breadth(breadth: Breadth, shares: Sequence[Contribution]) -> BreadthView:
         next_at=None if coming is None else int(coming[0]),
         next_points=None if coming is None else float(coming[1]),
     )
+
+
+def _plain(value: str) -> str:
+    """A value as people write it, of one as `distinct_value` has it: a letter for its type in front."""
+    if value.startswith("b"):
+        return "true" if value == "b1" else "false"
+    return value[1:]

@@ -4,6 +4,7 @@ The rule: reading disturbs nobody. There is no consumer group, nothing is commit
 was asked for, never a partition. A topic that is missing is named with its remedy before anything is read.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -131,6 +132,7 @@ async def open_reader(
     )
     try:
         await consumer.start()
+        await asyncio.sleep(0)  # its tasks begin: one that is cancelled before it did would break `stop`
         yield TopicReader(consumer, manifest, partitions, progress)
     except KafkaConnectionError:
         raise KnownError(f"Kafka no longer answers at {bootstrap}") from None

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from stream_app.engine import ladders
 from stream_app.engine.encoding import StateError, decode
 from stream_app.engine.plan import Plan
+from stream_app.engine.scoring import Extras
 from stream_app.engine.state import Subject
 from stream_app.errors import KnownError
 from stream_app.runtime.account import Account
 from stream_app.runtime.lead import Lead
-from stream_app.worker.contributions import Contributions
 
 
 def lead_from(plan: Plan, state: bytes) -> Lead:
@@ -27,7 +27,7 @@ def lead_from(plan: Plan, state: bytes) -> Lead:
     return Lead(plan, subject, sight)
 
 
-def account_from(plan: Plan, state: bytes, members: Contributions) -> Account:
+def account_from(plan: Plan, state: bytes, members: Extras) -> Account:
     """The account of an encoded state, with what its members bring. Raises `KnownError` as `lead_from`."""
     return Account(plan, _subject(plan, state), members)
 

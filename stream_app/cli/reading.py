@@ -1,0 +1,59 @@
+"""How commands read a running system: one line where it can't be reached, a bar on stderr where it takes a while."""
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+
+from stream_app.cli.broker import broker_of, manifest_of
+from stream_app.cli.progress import progress_bar
+from stream_app.engine.times import parse_time
+from stream_app.serving.reading import TopicReader, open_reader
+
+_AFTER = 2.0  # seconds: what is quicker needs no bar
+
+
+def time_given(text: str) -> int:
+    """A time on the command line: RFC 3339, or `now`."""
+    if text == "now":
+        return int(time.time() * 1000)
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from None
+
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", envvar="STREAM_APP_MODEL", help="The worker's model: a file, or a ready model's name."
+    ),
+]
+At = Annotated[
+    int | None,
+    typer.Option(
+        metavar="TIME",
+        parser=time_given,
+        help="Show a later time, if nothing happens until then; `now` for this moment.",
+    ),
+]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="So many of each list.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@asynccontextmanager
+async def reading(bootstrap: str | None, prefix: str) -> AsyncIterator[TopicReader]:
+    """A reader of the system that the options name. Raises `KnownError` where it can't be reached."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error of ours
+    began = time.monotonic()
+    with progress_bar() as bar:
+
+        def late(what: str, done: int, total: int) -> None:
+            if time.monotonic() - began > _AFTER:
+                bar(what, done, total)
+
+        async with open_reader(broker_of(bootstrap), manifest_of(prefix), late) as reader:
+            yield reader

@@ -1,0 +1,165 @@
+"""`lead show`, `lead export` and `account show` against a worker's topics, and held to `stream-app score` offline."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from stream_app.engine.times import DAY, HOUR, format_time, parse_time
+from tests.pipeline.desk import event
+from tests.pipeline.models import TEXT
+from tests.pipeline.story import write
+from tests.pipeline.system import COMMAND, System, run
+
+START = parse_time("2026-03-02T09:20:00Z")
+END = START + 10 * HOUR
+LATER = END + 2 * DAY
+PLAIN = TEXT.replace(", account.score: 0.1", "")
+
+
+def events() -> list[dict[str, Any]]:
+    """Ann and Bob of acme on three channels, and what its account did; the last of all by one who is nobody."""
+    made = [
+        event(
+            0,
+            START,
+            user="ann",
+            channel="web",
+            type="identify",
+            account_id="acme",
+            facts={"job_title": "Clerk", "department": "it"},
+        ),
+        *(event(number, START + number * HOUR, user="ann", channel="web") for number in range(1, 5)),
+        event(5, START + 5 * HOUR, user="ann", channel="email", type="open"),
+        event(6, START + 2 * HOUR, user="ann", channel="social", type="like"),
+        event(
+            10,
+            START + HOUR,
+            user="bob",
+            channel="web",
+            type="identify",
+            account_id="acme",
+            facts={"department": "sales"},
+        ),
+        event(11, START + 2 * HOUR, user="bob", channel="web"),
+        event(20, START, account_id="acme", channel="account", type="funding", account_facts={"growth": 0.4}),
+        event(30, END, user="zed", channel="web", type="unheard_of"),
+    ]
+    return sorted(made, key=lambda one: (one["time"], one["event_id"]))
+
+
+async def test_the_single_view(broker: str, tmp_path: Path) -> None:
+    """One worker's run, looked at from all sides: S033 (a timeline across channels) and all that `export` must find."""
+    model, file = tmp_path / "small.yaml", tmp_path / "events.ndjson"
+    model.write_text(PLAIN)
+    write(file, events())
+    system = await System(broker, tmp_path, model, partitions=2).create()
+    place = ["--model", str(model), "--bootstrap", broker, "--prefix", system.manifest.prefix]
+    await system.produce(file)
+    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+        await producer.send(system.topic("web-events"), b'{"user_id": "ann", "tim', b"who", timestamp_ms=START)
+    with system.worker("a") as worker:
+        await worker.ready()
+        await system.caught_up(60, worker.said)
+        assert worker.stop() == 0, worker.said()
+
+    commands = Commands(place, ["--model", str(model), "--events", str(file)])
+    await _check_lead(system, commands)
+    await _check_account(system, commands)
+    await _check_export(commands)
+    await _check_refusals(commands)
+    missing = await _failed(2, "lead", "show", "ann", "--bootstrap", broker, "--prefix", "none.")
+    assert missing.startswith("stream-app: there is no topic none.lead-changelog on this broker: say")
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The commands against the system, and `score` over the same events."""
+
+    place: list[str]
+    history: list[str]
+
+    async def told(self, *words: str) -> Any:
+        """What a command prints as JSON."""
+        return json.loads(await run(*words, *self.place))
+
+    async def offline(self, key: str, at: str) -> Any:
+        """The score of the same events without a broker."""
+        return json.loads(await run("score", *self.history, "--lead", key, "--at", at, "--explain"))
+
+
+async def _check_lead(system: System, commands: Commands) -> None:
+    later = format_time(LATER)
+    lead, then, expected = await asyncio.gather(
+        commands.told("lead", "show", "ann", "--timeline", "--json"),
+        commands.told("lead", "show", "user:ann", "--at", later, "--json"),
+        commands.offline("user:ann", later),
+    )
+    for name in ("scores", "bands", "stages", "seq", "reasons", "account_id"):
+        assert then[name] == expected[name], name
+    assert _numbers(then["explanation"]) == _numbers(expected["explanation"])
+    change = lead["next"][0]
+    changed = await commands.offline("user:ann", change["at"])
+    assert {name: shift["after"] for name, shift in change["scores"].items()}.items() <= changed["scores"].items()
+    assert lead["transitions"] == (await system.transitions())["user:ann"][::-1]
+    assert lead["account"] == (await system.latest("account-scores"))["acme"]
+    channels = [(one["channel"], one["event_id"]) for one in lead["timeline"]]
+    assert channels[2:] == [("web", "e2"), ("social", "e6"), ("web", "e3"), ("web", "e4"), ("email", "e5")]
+    assert lead["timeline_total"] == 7
+
+
+async def _check_account(system: System, commands: Commands) -> None:
+    account, shown = await asyncio.gather(
+        commands.told("account", "show", "acme", "--json"), run("account", "show", "acme", *commands.place)
+    )
+    assert {one["lead"] for one in account["members"]["score"]["top"]} == {"user:ann", "user:bob"}
+    assert account["scores"] == (await system.latest("account-scores"))["acme"]["scores"]
+    assert b"breadth: 2 different department, +10" in shown
+
+
+async def _check_export(commands: Commands) -> None:
+    written = (await run("lead", "export", "ann", "--events", *commands.place)).splitlines()
+    head, *records, end = [json.loads(line) for line in written]
+    assert (head["record"], end) == ("lead", {"record": "end", "records": len(records)})
+    assert head["state"]["facts"]["job_title"]["value"] == "Clerk"
+    found = {(one["record"], one["matched"]) for one in records}
+    assert {("event", "identity"), ("event", "mention"), ("dead-letter", "mention"), ("transition", "key")} <= found
+    ids = {one["value"]["event_id"] for one in records if one["matched"] == "identity"}
+    assert ids == {f"e{number}" for number in range(7)}
+    assert all("bob" not in json.dumps(one) for one in records)
+
+
+async def _check_refusals(commands: Commands) -> None:
+    for words, line in (
+        (["lead", "show", "nobody"], "nobody: no lead is known by this key"),
+        (["account", "show", "nobody"], "nobody: no account is known by this id"),
+        (["lead", "export", "nobody", "--events"], "nobody: nothing is known of this key"),
+    ):
+        assert await _failed(1, *words, *commands.place) == f"stream-app: {line}\n"
+
+
+async def _failed(code: int, *words: str) -> str:
+    """What a command that must fail writes to standard error."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *words, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        _, err = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == code, err.decode()
+    return err.decode()
+
+
+def _numbers(explanation: dict[str, Any]) -> Any:
+    """An explanation without the words."""
+    told = json.loads(json.dumps(explanation))
+    for score in told.values():
+        for rule in score.get("rules", ()):
+            for name in ("what", "worth", "terms"):
+                rule.pop(name, None)
+    return told
