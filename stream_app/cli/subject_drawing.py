@@ -161,10 +161,16 @@ def _checks(what: str, checks: Sequence[Check]) -> Iterator[RenderableType]:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for place, check in enumerate(checks):
-        now = "" if check.now is None else f" (now {escaped(check.now)})"
+        now = "" if check.now is None else f" (now {_now(check.now)})"
         mark = Text("yes", _GOOD) if check.holds else Text("no ", _BAD)
         table.add_row(what if place == 0 else "", mark, Text(escaped_note(check.words) + now))
     yield table
+
+
+def _now(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{escaped(name)} {escaped(one)}" for name, one in value.items())
+    return escaped(value)
 
 
 def coming(changes: Sequence[Change]) -> RenderableType:

@@ -1,6 +1,6 @@
 """Where a subject stands on a ladder, what holds it there, and what the next stage asks for, part by part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,17 @@ import msgspec
 from stream_app.engine import forecast
 from stream_app.engine.ladder_conditions import YES, Clause, CompiledLadder, CompiledStage, Every
 from stream_app.engine.live import Live
-from stream_app.engine.model.types import All, BandIs, FieldIs, GradeIs, LadderCondition, ScoreIs
+from stream_app.engine.model.types import (
+    All,
+    AnyOf,
+    BandIs,
+    FieldIs,
+    GradeIs,
+    LadderCondition,
+    Not,
+    ScoreIs,
+    Signal,
+)
 from stream_app.engine.model.words import condition_words
 from stream_app.engine.moment import Moment
 from stream_app.engine.plan import Plan
@@ -18,7 +28,10 @@ from stream_app.engine.times import LATEST, format_time
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One part of a condition in words, whether it holds, and what the thing tested is now (None where unknown)."""
+    """One part of a condition in words, whether it holds, and what the thing tested is now (None where unknown).
+
+    `now` is by name where the part tests several things.
+    """
 
     words: str
     holds: bool
@@ -114,7 +127,7 @@ def _checks(plan: Plan, condition: LadderCondition | None, clause: Clause | None
 
 
 def _now(plan: Plan, condition: LadderCondition, moment: Moment) -> Any:
-    """What is tested, as it is; None for a condition of several parts, or where it is unknown."""
+    """What is tested, as it is, of a condition of several parts by name; None where it is unknown."""
     match condition:
         case ScoreIs(name, _) if name in plan.position:
             return moment.low[plan.position[name]]
@@ -126,4 +139,19 @@ def _now(plan: Plan, condition: LadderCondition, moment: Moment) -> Any:
             return dict(zip((cell.name for cell in plan.bands), bands, strict=True)).get(name)
         case FieldIs(name, _) | ScoreIs(name, _):
             return moment.view.get(name)
-    return None
+        case Signal():
+            return None
+    found = {leaf.name: _now(plan, leaf, moment) for leaf in _leaves(condition)}
+    return {name: value for name, value in found.items() if value is not None} or None
+
+
+def _leaves(condition: LadderCondition) -> Iterator[FieldIs | ScoreIs | GradeIs | BandIs]:
+    """The tests of named things in a condition, in its order."""
+    match condition:
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _leaves(part)
+        case Not(part):
+            yield from _leaves(part)
+        case FieldIs() | ScoreIs() | GradeIs() | BandIs():
+            yield condition

@@ -83,6 +83,19 @@ def test_its_ladder_says_what_holds_it_and_what_is_missing(desk: Desk) -> None:
     assert (before["stages"], after["stages"]) == ({"lifecycle": "mql"}, {"lifecycle": "known"})
 
 
+def test_alternatives_say_what_each_thing_tested_is_now(desk: Desk) -> None:
+    """One of several may hold: it is one line, with the score and the band as they stand."""
+    either = (
+        "enter: {any: [{scores: {total: {ge: 60}}}, {signal: {on: {type: demo}, within: 1d}, bands: {warmth: hot}}]}}"
+    )
+    text = TEXT.replace("enter: {scores: {total: {ge: 60}}}, hold: {scores: {total: {ge: 40}}}}", either)
+    view = lead_viewed(desk, "user:ann", scoring=compose(load_model(text, "other.yaml"), desk.manifest))
+    following = view.ladders["lifecycle"].next
+    assert following is not None
+    (check,) = following.needs
+    assert (check.holds, check.now) == (False, {"total": view.record["raw"]["total"], "warmth": "warm"})
+
+
 def test_what_comes_next_is_what_then_is_published(desk: Desk) -> None:
     """Each of the next changes: nothing else is published before it, and at it exactly what it says."""
     view = lead_viewed(desk, "user:ann")
