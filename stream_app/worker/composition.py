@@ -13,6 +13,7 @@ class Scoring:
     """A model, compiled, and where its results go. `channels` gives each event topic's default channel.
 
     `rollups` are the account's scores made of members' scores, with the position of the lead's score in its plan.
+    `secret` (at most 64 bytes) keys the digests that are left of erased leads; who changes it forgets them.
     """
 
     model: Model
@@ -23,9 +24,10 @@ class Scoring:
     partitions: int
     rollups: tuple[tuple[int, Score], ...]
     has_accounts: bool
+    secret: bytes = b""
 
 
-def compose(model: Model, manifest: Manifest) -> Scoring:
+def compose(model: Model, manifest: Manifest, secret: bytes = b"") -> Scoring:
     """Compile a model for a system of topics."""
     leads, accounts = Plan(model, model.lead), Plan(model, model.account)
     rollups = tuple(
@@ -40,4 +42,5 @@ def compose(model: Model, manifest: Manifest) -> Scoring:
         partitions=manifest.partitions("lead"),
         rollups=rollups,
         has_accounts=bool(model.account.scores or model.account.ladders),
+        secret=secret,
     )

@@ -22,6 +22,19 @@ class Shelf(Generic[Item]):
             item = self._items[key] = self._load(key)
         return item
 
+    def at_hand(self, key: str) -> Item | None:
+        """The item of a key, if it is at hand."""
+        return self._items.get(key)
+
+    def put(self, key: str, item: Item) -> None:
+        """Keep an item at hand."""
+        self._items[key] = item
+
+    def drop(self, key: str) -> None:
+        """Forget an item, changed or not."""
+        self._items.pop(key, None)
+        self.changed.pop(key, None)
+
     def change(self, key: str, item: Item) -> None:
         """Note that an item has changed."""
         self.changed[key] = item

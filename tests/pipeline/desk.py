@@ -5,6 +5,7 @@ partition's state, and outputs are appended to the partition that murmur2 of the
 """
 
 import json
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,6 +160,24 @@ class Desk:
             some = True
         return some
 
+    def nibble(self, chance: random.Random, most: int = 3) -> bool:
+        """Let some lane take a few of its records, one transaction; False if no lane has any."""
+        lanes = list(self.lanes.values())
+        chance.shuffle(lanes)
+        return any(self._bite(lane, chance.randint(1, most)) for lane in lanes)
+
+    def _bite(self, lane: DeskLane, most: int) -> bool:
+        merge = Merge(len(lane.inputs))
+        for number, topic in enumerate(lane.inputs):
+            merge.offer(number, self.topics[topic][lane.partition][lane.taken.get(topic, 0) :])
+        batch = merge.take(most, lambda _: True)
+        for record in batch:
+            lane.taken[record.topic] = lane.taken.get(record.topic, 0) + 1
+        if batch:
+            lane.processor.process(batch)
+            self._commit(lane)
+        return bool(batch)
+
     def advance(self, to: int, budget: int = 100) -> None:
         """Let time pass in every lane, and what comes of it arrive. Leads first: accounts follow them."""
         for lane in self.lanes.values():
@@ -198,7 +217,7 @@ class Desk:
         """The transitions of each lead or account, in order."""
         found: dict[str, list[Any]] = {}
         for record in self.records("transitions"):
-            if (document := record.json())["subject"] == subject:
+            if (document := record.json())["subject"] == subject and "ladder" in document:
                 found.setdefault((record.key or b"").decode(), []).append(document)
         return found
 

@@ -129,15 +129,16 @@ class System:
         return await read_all(self.broker, self.topic(base), self.manifest[base].partitions)
 
     async def latest(self, base: str) -> dict[str, Any]:
-        """The last value of each key of a topic."""
-        return {record.key.decode(): json.loads(record.value) for record in await self.records(base)}
+        """The last value of each key of a topic; without what a tombstone removed."""
+        values = {record.key.decode(): record.value for record in await self.records(base)}
+        return {key: json.loads(value) for key, value in values.items() if value is not None}
 
     async def transitions(self, subject: str = "lead") -> dict[str, list[Any]]:
         """The transitions of each lead or account, in order."""
         found: dict[str, list[Any]] = {}
         for record in await self.records("transitions"):
             document = json.loads(record.value)
-            if document["subject"] == subject:
+            if document["subject"] == subject and "ladder" in document:
                 found.setdefault(record.key.decode(), []).append(document)
         return found
 

@@ -12,7 +12,7 @@ from stream_app.runtime.documents import score_record
 from stream_app.runtime.lead import Lead
 from stream_app.worker.composition import Scoring
 from stream_app.worker.contributions import Contributions, Rollups
-from stream_app.worker.entries import state_of
+from stream_app.worker.entries import is_marker, state_of
 from stream_app.worker.messages import Contribution
 
 Document = dict[str, Any]
@@ -32,9 +32,11 @@ def lead_of(plan: Plan, entry: bytes) -> Lead:
 
 
 def leads_at(scoring: Scoring, entries: Mapping[bytes, bytes], at: int) -> dict[str, Document]:
-    """The score records of all leads at a time (ms)."""
+    """The score records of all leads at a time (ms); keys that are none are left out."""
     found = {}
     for key, entry in entries.items():
+        if is_marker(entry):
+            continue
         lead = lead_of(scoring.leads, entry)
         lead.advance(at)
         found[key.decode()] = score_record(lead, "lead", lead.account_id, lead.subject.revision)

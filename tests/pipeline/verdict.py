@@ -68,6 +68,8 @@ async def _revisions(system: System, kind: str) -> list[str]:
     last: dict[bytes, int] = {}
     wrong = 0
     for record in await system.records(f"{kind}-scores"):
+        if record.value is None:
+            continue  # merged or erased: whoever comes back goes on counting
         revision = json.loads(record.value)["revision"]
         wrong += revision <= last.get(record.key, 0)
         last[record.key] = revision

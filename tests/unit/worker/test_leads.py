@@ -149,15 +149,25 @@ def test_what_a_lead_knows_is_bounded(desk: Desk) -> None:
 
 @pytest.mark.parametrize("key", ["any stable id", "user:u", None])
 def test_an_event_in_the_wrong_partition_is_forwarded(desk: Desk, key: str | None) -> None:
-    """Its bytes, headers and timestamp stay; its channel is that of its topic; it is scored where its lead is known."""
+    """Its bytes, headers and timestamp stay; its channel is that of its topic; it is scored where its lead is known.
+
+    Headers that say what only we may say are dropped.
+    """
     home = partition_of("user:u")
-    headers = [("trace", b"1"), ("stream-app.kind", b"account"), ("stream-app.channel", b"crm")]
+    forged = ("kind", b"account"), ("channel", b"crm"), ("lead", b"user:v"), ("merged", b"\x90"), ("hops", b"9")
+    headers = [("trace", b"1"), *((f"stream-app.{name}", value) for name, value in forged)]
     stated = event(1, START, user="u", type="open")
     sent = desk.send("email-events", stated, key=key, partition=1 - home, timestamp=START + 7, headers=headers)
     desk.run()
     (moved,) = desk.records("lead-inbox")
     assert (moved.key, moved.value, moved.timestamp, moved.partition) == (b"user:u", sent.value, START + 7, home)
-    assert list(moved.headers[:3]) == headers
+    assert dict(moved.headers) == {
+        "trace": b"1",
+        "stream-app.hops": b"1",
+        "stream-app.lead": b"user:u",
+        "stream-app.kind": b"event",
+        "stream-app.channel": b"email",
+    }
     assert desk.latest("lead-scores")["user:u"]["scores"]["interest"] == 4
     assert desk.counts() == {"forwarded": 1, "counted": 1}
 

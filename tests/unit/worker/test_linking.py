@@ -1,0 +1,167 @@
+"""Keys that link and leads that merge over partitions, against the offline replay's one place."""
+
+import json
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_app.engine.activity import Activity
+from stream_app.engine.identity import lead_keys
+from stream_app.engine.times import DAY, MINUTE, format_time, parse_time
+from stream_app.ingest import Refusal
+from stream_app.ingest.ndjson import read_events
+from stream_app.runtime.lead import Lead
+from stream_app.runtime.world import World
+from stream_app.streaming.transaction import default_partition
+from stream_app.worker.entries import is_marker
+from tests.pipeline.desk import Desk
+from tests.pipeline.models import small_model
+from tests.pipeline.tables import lead_of, leads_at
+
+START = parse_time("2026-03-02T09:20:00Z")
+END = START + 90 * DAY
+MODEL = small_model()
+FIELDS = {"user": "user_id", "email": "email", "anon": "anonymous_id"}
+USERS, MAILS, ANONS = ("user:u", "user:v"), ("email:a@x.example", "email:b@gmail.com"), ("anon:p", "anon:q", "anon:r")
+
+Event = dict[str, Any]
+
+
+def event(number: int, minutes: int, keys: Sequence[str], kind: str = "page_view", **more: Any) -> Event:
+    """A page view, say, of somebody with some keys."""
+    named = {FIELDS[key.partition(":")[0]]: key.partition(":")[2] for key in keys}
+    channel = {"open": "email", "like": "social", "unlink": "crm", "stage_set": "crm"}.get(kind, "web")
+    told = {"event_id": f"e{number}", "time": format_time(START + minutes * MINUTE), "channel": channel, "type": kind}
+    return told | named | more
+
+
+def activity_of(told: Event) -> Activity:
+    """As the edge reads it."""
+    (line,) = read_events(BytesIO(json.dumps(told).encode()), "events")
+    assert not isinstance(line.event, Refusal)
+    return line.event
+
+
+def home(key: str, partitions: int) -> int:
+    """The partition of a key."""
+    return default_partition(key.encode(), partitions)
+
+
+def send(desk: Desk, told: Event, partition: int) -> None:
+    """Put an event into a partition of its channel's topic."""
+    topic = {"email": "email-events", "social": "social-events", "crm": "crm-events"}.get(told["channel"], "web-events")
+    desk.send(topic, told, partition=partition, timestamp=parse_time(told["time"]))
+
+
+def compare(desk: Desk, world: World, *, moves: bool) -> None:
+    """All scores at the end, published and in the tables; with `moves` all transitions, too."""
+    for _ in range(3):
+        desk.advance(END)
+    world.tick(END)
+    for lead in world.leads.values():
+        lead.look()
+    tables: dict[str, Any] = {}
+    for (agent, _), lane in desk.lanes.items():
+        if agent == "lead":
+            tables |= leads_at(desk.scoring, dict(lane.state.items()), END)
+    published = desk.latest("lead-scores")
+    wanted = {record["lead"]: record for record in world.scores() if "lead" in record}
+    assert tables.keys() == published.keys() == wanted.keys()
+    for key, record in wanted.items():
+        assert tables[key]["raw"] == pytest.approx(record["raw"], rel=0, abs=1e-9), key
+        assert published[key]["scores"] == record["scores"], key
+        assert tables[key]["account_id"] == record["account_id"]
+    accounts = {record["account_id"]: record["scores"] for record in world.scores() if "lead" not in record}
+    # An account whose members have all gone stays in the worker's table, at nothing.
+    assert {key: one["scores"] for key, one in desk.latest("account-scores").items()} == accounts
+    made = desk.transitions()
+    if moves:
+        by_lead: dict[str, list[Any]] = {}
+        for move in world.transitions:
+            if move["subject"] == "lead":
+                by_lead.setdefault(move["lead"], []).append(move)
+        assert made == by_lead
+    ids = [move["id"] for some in made.values() for move in some]
+    assert len(ids) == len(set(ids))
+
+
+KEYS = st.tuples(
+    st.sampled_from([None, *USERS]), st.sampled_from([None, *MAILS]), st.sampled_from([None, *ANONS])
+).filter(any)
+STEPS = st.lists(
+    st.tuples(
+        KEYS,
+        st.sampled_from(["page_view", "page_view", "open", "like", "identify", "unlink", "stage_set"]),
+        st.integers(1, 3 * 24 * 60),  # minutes since the event before
+        st.integers(0, 30),  # how late it is, in days: some are too late
+        st.integers(0, 9),  # the same id again, mostly not
+        st.integers(0, 99),  # where it lands
+        st.booleans(),  # a restart
+    ),
+    max_size=24,
+)
+
+
+def told(steps: list[Any]) -> list[tuple[Event, int, bool]]:
+    """Events of steps, with where they land and whether there is a restart after them."""
+    made: list[tuple[Event, int, bool]] = []
+    minutes = 50 * 24 * 60
+    for number, (keys, kind, after, late, again, place, restart) in enumerate(steps):
+        minutes += after
+        at = minutes - (late * 36 * 60 if late > 24 else 0)
+        properties = {"stage_set": {"stage": "sql"}, "unlink": {}}.get(kind, {"path": "/a"})
+        more = {"facts": {"job_title": "chief of all", "department": f"d{number % 3}"}} if kind == "identify" else {}
+        ident = number - 1 if again == 9 and number else number
+        some = [key for key in keys if key is not None]
+        kind = "page_view" if kind == "unlink" and len(some) == 1 else kind
+        made.append((event(ident, at, some, kind, properties=properties, **more), place, restart))
+    return made
+
+
+def apply(steps: list[Any], partitions: int, where: Any) -> tuple[Desk, World]:
+    """The same in order, one after the other, through partitions and in one place."""
+    desk, world, refused = Desk(MODEL, partitions=partitions), World(MODEL), list[str]()
+    conflicts = 0
+    for one, place, restart in told(steps):
+        send(desk, one, where(one, place) % partitions)
+        desk.run()
+        activity = activity_of(one)
+        code = world.apply(activity)
+        keys = lead_keys(activity)
+        if world.took and activity.type != "unlink":  # those that belong to another lead even after the event
+            conflicts += sum(world.resolve(other) != world.resolve(keys[0]) for other in keys[1:])
+        if code is not None:
+            refused.append(code)
+        if restart:
+            desk.restart()
+    assert sorted(letter.header("error.code") or "" for letter in desk.records("dead-letters")) == sorted(refused)
+    assert sum(lead.subject.conflicts for lead in leads(desk).values()) == conflicts
+    return desk, world
+
+
+def leads(desk: Desk) -> dict[str, Lead]:
+    """All leads of the tables."""
+    plan = desk.scoring.leads
+    lanes = [lane for (agent, _), lane in desk.lanes.items() if agent == "lead"]
+    entries = [(key, entry) for lane in lanes for key, entry in lane.state.items() if not is_marker(entry)]
+    return {key.decode(): lead_of(plan, entry) for key, entry in entries}
+
+
+@settings(max_examples=100)
+@given(steps=STEPS)
+def test_in_one_partition_all_is_as_in_one_place(steps: list[Any]) -> None:
+    """Scores, refusals, conflicts."""
+    desk, world = apply(steps, 1, lambda one, place: 0)
+    compare(desk, world, moves=False)
+
+
+@settings(max_examples=200)
+@given(steps=STEPS)
+def test_wherever_events_land_the_scores_are_right(steps: list[Any]) -> None:
+    """With all merges done before the next event comes: links are then the same, conflicts and `unlink` included."""
+    desk, world = apply(steps, 3, lambda one, place: place)
+    compare(desk, world, moves=False)
