@@ -13,8 +13,9 @@ from setuptools.command.build_py import build_py
 
 # Left out: what only runs when a model is read (engine/model), the messages' structs, and `explain`.
 ENGINE = """
-    accounts admission calendar conditions decay derived encoding forecast identity ladder_conditions ladders live
-    merging moment plan published scoring search seen state times view
+    accounts admission calendar conditions decay derived encoding forecast held identity known_scanners ladder_conditions
+    ladders live machines merging moment plan published scoring search seen sifted_encoding sifting
+    state sweeps times view
     rules/base rules/facts rules/silence rules/sums rules/windows
     trackers/base trackers/data trackers/earliest trackers/latest trackers/series
 """

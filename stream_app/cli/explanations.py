@@ -15,6 +15,10 @@ def print_explanation(record: dict[str, Any], console: Console | None = None) ->
     stages = ", ".join(f"{ladder}: {stage}" for ladder, stage in record["stages"].items())
     cells = ", ".join(f"{name} {cell}" for name, cell in {**record["grades"], **record["bands"]}.items())
     out.print(Text("  ".join(part for part in (stages, cells) if part)))
+    if found := {rule: count for rule, count in record.get("machines", {}).items() if count}:
+        total = sum(found.values())
+        named = ", ".join(f"{rule} {count}" for rule, count in found.items())
+        out.print(Text(f"{total} activit{'y' if total == 1 else 'ies'} of machines, not counted: {named}"))
     for name, told in record["explanation"].items():
         out.print(_combined(name, told) if "parts" in told else _score(name, told))
 

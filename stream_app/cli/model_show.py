@@ -11,6 +11,7 @@ from rich.text import Text
 from stream_app.engine.model.types import Breadth, Combined, Ladder, Model, Ranges, Rollup, Score, Scorecard, Stage
 from stream_app.engine.model.words import (
     condition_words,
+    machine_words,
     number_words,
     points_words,
     rule_points,
@@ -30,6 +31,9 @@ def show_model(model: Model, console: Console) -> None:
         f"{model.audience} audience"
     )
     console.print(Text(terms, style="dim"))
+    if model.machines:
+        console.print()
+        console.print(_machines(model))
     for part in _card(model.lead, "lead"):
         console.print()
         console.print(part)
@@ -37,6 +41,16 @@ def show_model(model: Model, console: Console) -> None:
         for part in _card(model.account, "account"):
             console.print()
             console.print(part)
+
+
+def _machines(model: Model) -> Table:
+    table = Table("rule", "takes for a machine's", title="Machines, whose activities count 0", title_justify="left")
+    for rule in model.machines:
+        name = Text(rule.id)
+        if rule.description:
+            name.append(f"\n{rule.description}", style="dim")
+        table.add_row(name, machine_words(rule))
+    return table
 
 
 def _card(card: Scorecard, subject: str) -> Iterator[RenderableType]:

@@ -95,6 +95,7 @@ def score(
 ) -> None:
     """Print one lead's (or account's) score at a time, as JSON; with --explain, why it is what it is."""
     from stream_app.engine.explain import explain as explanation
+    from stream_app.engine.explain import machines_told
     from stream_app.history.replay import score_at
     from stream_app.modelfiles import read_model
 
@@ -107,6 +108,8 @@ def score(
     record = world.score(subject)
     if explain or table:
         record["explanation"] = explanation(subject)
+        if told := machines_told(subject):
+            record["machines"] = told
     if table:
         from stream_app.cli.explanations import print_explanation
 

@@ -15,6 +15,7 @@ from stream_app.engine.moment import Moment
 from stream_app.engine.plan import Plan
 from stream_app.engine.scoring import Card, scores_of
 from stream_app.engine.seen import SeenIds
+from stream_app.engine.sifted_encoding import ROW, pack, unpack
 from stream_app.engine.state import NEVER, Cell, LadderState, Subject
 
 FORMAT: Final = 2
@@ -31,7 +32,7 @@ _Row = tuple[
     int,  # their floor
     dict[str, Cell],  # facts
     dict[str, Cell],  # marks
-    dict[int, bytes],  # data by tracker id
+    dict[int, bytes],  # data by tracker id; under -1 what machines did, if they did (`sifted_encoding.ROW`)
     dict[str, _LadderRow],
     bool,  # settled
     int,  # revision
@@ -66,8 +67,10 @@ class StateError(Exception):
 def encode(plan: Plan, subject: Subject, card: Card | None = None) -> bytes:
     """A subject's state as bytes; `decode` gives it back. With its `card`, that need not be computed again."""
     unit = max(subject.clock, 0) // plan.resolution
-    oldest = subject.latest - plan.lateness
+    oldest = subject.latest - plan.held_for
     data: dict[int, bytes] = dict(subject.foreign)
+    if subject.sifted is not None and (machines := pack(plan, subject)):
+        data[ROW] = machines
     for tracker in plan.trackers:
         held = subject.data[tracker.position]
         if held is not None:
@@ -112,16 +115,25 @@ def decode_with_card(plan: Plan, raw: bytes) -> tuple[Subject, list[Any] | None]
     subject.facts, subject.marks = row[6], row[7]
     for ident, packed in row[8].items():
         position = plan.tracker_at.get(ident)
-        if position is None:
-            subject.foreign[ident] = packed
-        else:
+        if position is not None:
             subject.data[position] = plan.trackers[position].closed(packed)
+        elif ident == ROW:
+            _give_sifted(plan, subject, packed)
+        else:
+            subject.foreign[ident] = packed
     subject.ladders = {name: _ladder(cells) for name, cells in row[9].items()}
     subject.settled, subject.revision, subject.published, subject.account = row[10], row[11], row[12], row[13]
     if row[15] is not None:
         subject.links, subject.conflicts, subject.erased_at = row[15]
     card = row[14]
     return subject, None if card is None or card[0] != plan.tag else list(card)
+
+
+def _give_sifted(plan: Plan, subject: Subject, packed: bytes) -> None:
+    try:
+        unpack(plan, subject, packed)
+    except msgspec.DecodeError as error:
+        raise StateError(f"not the state of a lead or account: {error}") from None
 
 
 def _upgraded(raw: bytes) -> bytes:

@@ -6,6 +6,7 @@ the engine added it up.
 
 from typing import Any
 
+from stream_app.engine.held import as_json
 from stream_app.engine.live import Live
 from stream_app.engine.plan import CombinedPlan, ScorePlan
 from stream_app.engine.published import rounded
@@ -26,6 +27,11 @@ def explain(live: Live) -> dict[str, Any]:
         if value is not None:
             told[combined.name] = _combined(live, combined, value)
     return told
+
+
+def machines_told(live: Live) -> dict[str, int]:
+    """How many of a subject's activities each rule for machines has found; none of them counts in any score."""
+    return as_json(live.subject.sifted, [] if live.plan.machines is None else live.plan.machines.ids)
 
 
 def _score(live: Live, score: ScorePlan, extra: float) -> dict[str, Any]:

@@ -12,11 +12,16 @@ from typing import Any
 from stream_app.engine import ladders
 from stream_app.engine.activity import Activity
 from stream_app.engine.ladders import FOREVER, Cause, Move
+from stream_app.engine.machines import MachineRules
 from stream_app.engine.moment import Moment, Scores
 from stream_app.engine.plan import Plan
 from stream_app.engine.scoring import Card, Extras, Outlook, contributions_at, scores_of
 from stream_app.engine.search import first_unit
+from stream_app.engine.sifting import beside, sift
 from stream_app.engine.state import NEVER, Subject
+from stream_app.engine.trackers.data import Data
+
+_NO_BASES: list[Data | None] = []
 
 
 class Live:
@@ -108,8 +113,11 @@ class Live:
         self._facts_stale = self._facts_new = True
 
     def observe(self, activity: Activity) -> None:
-        """Count an activity. Takes effect at the next look at `card`."""
+        """Count an activity, unless it is a machine's. Takes effect at the next look at `card`."""
         plan, subject = self.plan, self.subject
+        if plan.machines is not None and self._sift(plan.machines, activity):
+            return
+        bases = beside(subject, activity) if subject.sifted is not None else _NO_BASES
         if subject.first == NEVER or activity.time < subject.first:
             subject.first = activity.time
             self._card = None  # inactivity may count from the first activity
@@ -118,11 +126,28 @@ class Live:
             if probe.where is not None and not probe.where(activity.properties):
                 continue
             for position in probe.trackers:
+                if bases and bases[position] is not None:
+                    plan.trackers[position].count(bases, activity)
                 if plan.trackers[position].count(data, activity):
                     self._counted = True
                     for rule in plan.rules_of[position]:
                         if rule not in stale:
                             stale.append(rule)
+
+    def _sift(self, rules: MachineRules, activity: Activity) -> bool:
+        """Take an activity that a machine did, or may have done; False for any other."""
+        first = self.subject.first
+        changed = sift(self.plan, rules, self.subject, activity)
+        if changed is None:
+            return False
+        if self.subject.first != first:
+            self._card = None
+        for position in changed:
+            self._counted = True
+            for rule in self.plan.rules_of[position]:
+                if rule not in self._stale:
+                    self._stale.append(rule)
+        return True
 
     def evaluate(self, cause: Cause, before: Scores) -> None:
         """Let every ladder move at the clock. `before` are the scores that transitions name as those before."""

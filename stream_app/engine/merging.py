@@ -4,6 +4,7 @@ from typing import Final
 
 from stream_app.engine.admission import MAX_FACT_CHARS, MAX_FACTS, size_of
 from stream_app.engine.plan import Plan
+from stream_app.engine.sifting import adopt, unite
 from stream_app.engine.state import NEVER, Cell, Subject, put
 
 MAX_LINKS: Final = 1_000  # keys that a lead remembers as its aliases
@@ -11,6 +12,7 @@ MAX_LINKS: Final = 1_000  # keys that a lead remembers as its aliases
 
 def absorb(plan: Plan, into: Subject, other: Subject) -> None:
     """Add all that `other` has taken to `into`. Stages, clock and revision stay `into`'s own."""
+    sifted = unite(plan, into, other)
     into.first = (
         other.first if into.first == NEVER else min(into.first, other.first if other.first >= 0 else into.first)
     )
@@ -28,6 +30,7 @@ def absorb(plan: Plan, into: Subject, other: Subject) -> None:
             into.data[tracker.position] = theirs if ours is None else tracker.merge(ours, theirs)
     for ident, raw in other.foreign.items():
         into.foreign.setdefault(ident, raw)
+    adopt(plan, into, sifted)
     for key, linked in other.links.items():
         if linked and key != into.key:
             link(into, key)

@@ -11,6 +11,7 @@ from stream_app.engine.calendar import Calendar
 from stream_app.engine.conditions import Matcher, compile_condition, compile_where, selector_keys
 from stream_app.engine.decay import DecayTable
 from stream_app.engine.ladder_conditions import CompiledLadder, LadderCompiler
+from stream_app.engine.machines import MachineRules, compile_machines
 from stream_app.engine.model.types import (
     ActivityRule,
     Combined,
@@ -98,6 +99,9 @@ class Plan:
         self.tag = bytes.fromhex(model.version[:8])  # tells versions apart in a state
         self.resolution = model.resolution
         self.lateness = model.lateness
+        self.machines: MachineRules | None = compile_machines(model.machines)
+        # How long after an activity another may still come that tells what it was (more than the lateness: a sweep).
+        self.held_for: int = model.lateness + (0 if self.machines is None else max(self.machines.longest, 0))
         self.card = card
         self.trackers: list[Tracker] = []
         self.tracker_at: dict[int, int] = {}

@@ -7,6 +7,7 @@
 from typing import Any
 
 from stream_app.engine.activity import Value
+from stream_app.engine.held import Sifted
 from stream_app.engine.seen import SeenIds
 from stream_app.engine.trackers.data import Data
 
@@ -53,6 +54,7 @@ class Subject:
         self.marks: dict[str, Cell] = {}
         self.data: list[Data | None] = [None] * trackers
         self.foreign: dict[int, bytes] = {}
+        self.sifted: Sifted | None = None  # what machines did of it; None: nothing that is known
         self.ladders: dict[str, LadderState] = {}
         self.settled = True  # False after a `stage_set`, which stands until the next boundary or event
         self.revision = 0

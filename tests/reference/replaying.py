@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.reference.ladders import Json, Stages
+from tests.reference.machines import counts
 from tests.reference.scores import Card, Scorer
 from tests.reference.timeline import format_time
 from tests.reference.world import Event, Subject, World, normalise
@@ -21,6 +22,7 @@ class Result:
     dead_letters: list[tuple[int, str]] = field(default_factory=list)
     conflicts: int = 0
     merges: int = 0
+    machines: dict[str, dict[str, int]] = field(default_factory=dict)  # by lead: how many activities each rule found
     past_homes: int = 0  # events that tell of a membership of an account that was over by the lead's clock
 
 
@@ -263,6 +265,9 @@ class Replay:
             for subject in self.world.subjects():
                 self.stages.advance(subject, until)
         self.result.transitions = self.stages.made
+        self.result.machines = {
+            lead.key: found for lead in self.world.leads.values() if (found := counts(self.world, lead))
+        }
         told = self.world.subjects() if self.world.model.get("account") else list(self.world.leads.values())
         self.result.scores = [self._score(subject) for subject in told]
         return self.result

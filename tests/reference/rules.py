@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.reference.conditions import MISSING, folded, holds, is_number, selects
+from tests.reference.machines import persons
 from tests.reference.timeline import parse_duration, period
 from tests.reference.world import Event, Subject, World
 
@@ -30,7 +31,7 @@ class Sight:
         """The activities a selector chooses, up to `t`, of age below `within`, by time and event id."""
         key = ("match", self.subject.kind, self.subject.key, id(selector))
         if key not in self.world.memo:
-            found = [event for event in self.subject.events if selects(selector, event)]
+            found = [event for event in persons(self.world, self.subject) if selects(selector, event)]
             self.world.memo[key] = sorted(found, key=lambda e: (e["at"], e["event_id"]))
         matched: list[Event] = self.world.memo[key]
         return [e for e in matched if e["at"] <= self.t and (within is None or self.age(e) < within)]
@@ -135,7 +136,7 @@ def _per_unit(rule: Rule, sight: Sight) -> float:
 
 
 def _inactivity(rule: Rule, sight: Sight) -> float:
-    own = [event for event in sight.subject.events if event["at"] <= sight.t]
+    own = [event for event in persons(sight.world, sight.subject) if event["at"] <= sight.t]
     matching = sight.matching(rule["on"])
     if not own:
         return 0

@@ -7,6 +7,7 @@ from stream_app.engine.model.finding import LEVELS, Finding
 from stream_app.engine.model.lint_evidence import lint_evidence
 from stream_app.engine.model.lint_funnel import lint_funnel
 from stream_app.engine.model.lint_ladders import lint_ladders
+from stream_app.engine.model.lint_machines import lint_machines
 from stream_app.engine.model.lint_overlaps import lint_overlaps
 from stream_app.engine.model.lint_rules import lint_rules
 from stream_app.engine.model.lint_scores import lint_scores
@@ -27,6 +28,7 @@ def _all(model: Model) -> Iterator[Finding]:
         yield from lint_overlaps(card, prefix)
         yield from lint_scores(card, prefix)
         yield from lint_ladders(card, prefix)
+    yield from lint_machines(model)
     yield from lint_times(model)
     yield from lint_funnel(model.lead)
     yield from lint_evidence(model)

@@ -14,6 +14,7 @@ from stream_app.engine.model.names import Names, gather
 from stream_app.engine.model.node import Node
 from stream_app.engine.model.problems import ModelError, Problems, shown
 from stream_app.engine.model.read_ladders import read_ladders
+from stream_app.engine.model.read_machines import read_machines
 from stream_app.engine.model.read_rules import Frame, read_rules
 from stream_app.engine.model.read_scores import read_bands, read_combined, read_grades, read_groups, read_scores
 from stream_app.engine.model.types import Model, Scorecard
@@ -32,6 +33,7 @@ MODEL_KEYS: Final = (
     "lateness",
     "max_future_skew",
     "audience",
+    "machines",
     *SCORECARD_KEYS,
     "account",
 )
@@ -87,6 +89,7 @@ def _read_model(at: Cursor, root: Node) -> Model:
         lateness=_duration(at, "lateness", 30 * DAY, MINUTE, MAX_WINDOW),
         max_future_skew=_duration(at, "max_future_skew", 5 * MINUTE, 0, MAX_WINDOW),
         audience=cast(Literal["business", "consumer"], chosen),
+        machines=read_machines(at.get("machines")),
         document=document,
     )
 

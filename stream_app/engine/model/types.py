@@ -94,6 +94,28 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """`links` different links (a property) of one mail (another) within `within` milliseconds."""
+
+    mail: str
+    link: str
+    links: int
+    within: int
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRule:
+    """Says which activities are machines': all that `on` chooses; of these, those whose property `scanner` names a known
+    scanner; or those that are part of a sweep."""
+
+    id: str
+    on: Selector
+    scanner: str | None = None
+    sweep: Sweep | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """Inside each calendar period only the `times` earliest activities count."""
 
@@ -334,4 +356,5 @@ class Model:
     lateness: int = 30 * 86_400_000
     max_future_skew: int = 300_000
     audience: Literal["business", "consumer"] = "business"
+    machines: tuple[MachineRule, ...] = ()
     document: dict[str, object] = field(default_factory=dict, repr=False, compare=False)  # the JSON it was made from

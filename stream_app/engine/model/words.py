@@ -18,6 +18,7 @@ from stream_app.engine.model.types import (
     InactivityRule,
     LadderCondition,
     Limit,
+    MachineRule,
     Not,
     Operand,
     PerUnitRule,
@@ -168,6 +169,18 @@ def rule_words(rule: Rule) -> str:
     """A rule in one sentence."""
     terms = rule_terms(rule)
     return f"{rule_what(rule)}: {rule_points(rule)} {rule.score}" + (f" ({terms})" if terms else "")
+
+
+def machine_words(rule: MachineRule) -> str:
+    """What a rule takes for a machine's."""
+    if rule.scanner is not None:
+        anywhere = rule.on.channels is None and rule.on.types is None and rule.on.where is None
+        what = "anything" if anywhere else selector_words(rule.on)
+        return f"{what} whose {rule.scanner} is a known scanner"
+    if rule.sweep is not None:
+        sweep = rule.sweep
+        return f"{selector_words(rule.on)}: {sweep.links} different {sweep.link} of one {sweep.mail} within {sweep.within // 1000} s"
+    return selector_words(rule.on)
 
 
 def limit_words(limit: Limit) -> str:

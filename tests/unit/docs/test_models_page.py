@@ -9,6 +9,7 @@ from stream_app.engine.conditions import OPERATORS
 from stream_app.engine.model.lint import lint
 from stream_app.engine.model.load import MODEL_KEYS, load_model
 from stream_app.engine.model.read_ladders import STAGE_KEYS
+from stream_app.engine.model.read_machines import MACHINE_KEYS, SWEEP_KEYS
 from stream_app.engine.model.read_rules import KINDS
 from stream_app.history.scenario_file import load_scenarios
 from stream_app.history.scenarios import run_scenario
@@ -36,7 +37,7 @@ def test_the_scenarios_of_the_page_hold(name: str, text: str) -> None:
 
 def test_the_page_is_complete() -> None:
     """Every key, kind, operator, stage key, ready model and lint check is on the page."""
-    assert (len(MODELS), len(SCENARIOS)) == (6, 1)
+    assert (len(MODELS), len(SCENARIOS)) == (7, 1)
     codes = set()
     for path in (ROOT / "stream_app" / "engine" / "model").glob("lint_*.py"):
         codes.update(
@@ -46,3 +47,5 @@ def test_the_page_is_complete() -> None:
     words = {*MODEL_KEYS, *KINDS, *STAGE_KEYS, *ready_models(), *codes, "points-fall"}
     assert sorted(word for word in words if f"`{word}`" not in PAGE) == []
     assert sorted(word for word in OPERATORS if f"{{{word}: " not in PAGE) == []
+    machines = PAGE.split("## Machines")[1].split("\n## ")[0]
+    assert sorted(word for word in (*MACHINE_KEYS, *SWEEP_KEYS) if word not in machines) == []
