@@ -1,6 +1,6 @@
 # stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz system chaos bench bench-peers compile format lock clean
+.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-peers compile format lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -63,6 +63,9 @@ $(COMPILED)/.up-to-date: $(STAMP) setup.py $(wildcard stream_app/*.py stream_app
 
 bench: compile ## Measure the compiled engine: activities a second, bytes a lead
 	cd $(COMPILED) && PYTHONPATH=.:$(CURDIR) $(CURDIR)/$(BIN)/python -P -m bench.engine && PYTHONPATH=.:$(CURDIR) $(CURDIR)/$(BIN)/python -P -m bench.timers
+
+bench-accounts: $(STAMP) ## Measure accounts of 10, 1,000 and 50,000 members: a change of one, of facts, memory
+	$(BIN)/python -m bench.accounts
 
 bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
 	$(BIN)/python -m bench.peers

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
+from math import fsum
 from typing import Final
 
 from stream_app.engine.derived import email_domain, is_free_mail
@@ -39,7 +40,7 @@ def rollup_points(rollup: Rollup, values: Iterable[float]) -> float:
     if rollup.method == "top":
         return float(sum(ranked[: rollup.top]))
     if rollup.method == "sum":
-        return float(sum(ranked))
+        return fsum(ranked)  # tens of thousands of members: no error adds up
     total, weight = 0.0, 1.0
     for index, value in enumerate(ranked):
         weight = rollup.factor**index

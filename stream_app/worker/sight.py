@@ -9,9 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from stream_app.engine.conditions import fields_of
-from stream_app.engine.model.depends import mentions, rule_facts
-from stream_app.engine.model.names import ACCOUNT_PREFIX
-from stream_app.engine.model.types import Model
+from stream_app.engine.model.depends import rule_facts, walk
+from stream_app.engine.model.types import FieldIs, Model
 from stream_app.engine.plan import Plan
 from stream_app.engine.published import rounded
 from stream_app.runtime.account import Account
@@ -61,12 +60,10 @@ def facts_read(model: Model) -> frozenset[str]:
     for applies_to in [one.applies_to for one in card.scores] + [one.applies_to for one in card.combined]:
         if applies_to is not None:
             names |= fields_of(applies_to)
-    for combined in card.combined:
-        names.update(name for name, _ in combined.weights if name.startswith(ACCOUNT_PREFIX))
     for ladder in card.ladders:
         for stage in ladder.stages:
             for condition in (stage.enter, stage.hold, stage.blocked_by):
                 if condition is not None:
-                    names |= mentions(condition)
+                    names.update(part.name for part in walk(condition) if isinstance(part, FieldIs))
     names.update(score.breadth.fact for score in model.account.scores if score.breadth is not None)
     return frozenset(names)
