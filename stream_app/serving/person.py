@@ -8,6 +8,8 @@ passed over by a look for the person's ids among their bytes.
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import msgspec
+
 from stream_app.engine.activity import Activity
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.times import format_time
@@ -24,6 +26,7 @@ class Person:
     def __init__(self, keys: Iterable[str]) -> None:
         self.keys = frozenset(keys)
         self._raw_keys = frozenset(key.encode() for key in self.keys)
+        self._packed = [msgspec.msgpack.encode(key) for key in self.keys]  # as workers' messages have it
         ids = [key.partition(":")[2] for key in self.keys]
         self._needles = [name.lower().encode() for name in ids if _plain(name)]
         self._odd = len(self._needles) < len(ids)  # an id that JSON may write in several ways
@@ -62,7 +65,9 @@ class Person:
         return "mention" if self._mentioned(record.value or b"") else None
 
     def _mentioned(self, value: bytes) -> bool:
-        """Whether a text has one of the ids as a whole JSON string, or as a whole key of ours."""
+        """Whether a value has one of the ids as a whole JSON string, or one of the keys as a MessagePack one."""
+        if any(packed in value for packed in self._packed):
+            return True
         text = value.decode("utf-8", "replace")
         for key in self.keys:
             kind, _, name = key.partition(":")

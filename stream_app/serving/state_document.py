@@ -33,15 +33,15 @@ def state_document(plan: Plan, subject: Subject) -> Document:
             "remembered": len(subject.seen),
             "digests": base64.b64encode(bytes(subject.seen.packed)).decode(),
         },
-        "account_seen": None if subject.account is None else {"account_id": subject.account[0], **_seen(subject)},
+        "account_seen": None
+        if subject.account is None
+        else dict(zip(("account_id", "view"), subject.account, strict=True)),
+        "links": {key: "alias" if held else "given back" for key, held in sorted(subject.links.items())},
+        "conflicts": subject.conflicts,
+        "erased_at": _time(subject.erased_at),
         "published": subject.published,
         "revision": subject.revision,
     }
-
-
-def _seen(subject: Subject) -> Document:
-    assert subject.account is not None
-    return {"view": dict(subject.account[1])}
 
 
 def _cells(cells: dict[str, Cell]) -> Document:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,8 @@ def test_what_is_no_key(text: str) -> None:
         (record(b"no JSON", b"user:ann"), "key"),
         (record(b'{"user_id": "ann", "tim'), "mention"),
         (record({"lead": "user:ann", "account_id": "acme"}, b"acme"), "mention"),
+        (record(msgspec.msgpack.encode(["conflict", "user:ann", "user:bob"]), b"user:bob"), "mention"),
+        (record(msgspec.msgpack.encode(["conflict", "user:anna", "user:bob"]), b"user:bob"), None),
         (record(event(1, 0, user="joann")), None),
         (record(b"about joann"), None),
         (record(b'{"user_id": "Ann"}'), None),
