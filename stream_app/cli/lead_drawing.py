@@ -50,12 +50,18 @@ def _profile(view: LeadView) -> RenderableType:
         ("outcome", escaped(profile.outcome or "")),
         ("first activity", moment(profile.first_activity)),
         ("latest event", moment(profile.latest_event)),
-        ("by machines", ", ".join(f"{escaped(rule)} {count}" for rule, count in profile.machine.items())),
+        ("by machines", _machines(view.machines)),
         ("conflicts", f"{profile.conflicts} of its keys belong to others" if profile.conflicts else ""),
         *((name, escaped(fact.value)) for name, fact in profile.facts.items()),
         *((f"{name} (account)", escaped(value)) for name, value in profile.account_facts.items()),
     ]
     return draw.pairs(rows)
+
+
+def _machines(found: dict[str, int]) -> str:
+    """What machines did in the lead's name, where they did anything."""
+    told = ", ".join(f"{escaped(rule)} {count}" for rule, count in found.items() if count)
+    return f"{told}: not counted" if told else ""
 
 
 def _account(view: LeadView) -> Iterator[RenderableType]:

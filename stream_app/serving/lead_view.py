@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from stream_app.engine.explain import machines_told
 from stream_app.engine.state import NEVER, Cell, Subject
 from stream_app.engine.times import format_time
 from stream_app.errors import KnownError
@@ -30,8 +31,7 @@ class Fact(msgspec.Struct, frozen=True):
 class Profile(msgspec.Struct, frozen=True):
     """Who a lead is. `facts` are its own, `account_facts` its account's as it sees them.
 
-    `machine` counts what machines did in its name, by the model's rules that found it; `conflicts` the links that were
-    refused because a key belonged to somebody else.
+    `conflicts` counts the links that were refused because a key belonged to somebody else.
     """
 
     email: str | None
@@ -42,7 +42,6 @@ class Profile(msgspec.Struct, frozen=True):
     latest_event: str | None
     facts: dict[str, Fact]
     account_facts: dict[str, Any]
-    machine: dict[str, int]
     conflicts: int
 
 
@@ -50,7 +49,8 @@ class LeadView(msgspec.Struct, frozen=True):
     """One lead at a time. `record` is its score record then, `clock` when the worker last looked at it.
 
     `published` is what the score record on the topic says of itself, `account` the account's score record, `expected`
-    the transitions between `clock` and the time asked for, if nothing happens. `transitions` are newest first, `total`
+    the transitions between `clock` and the time asked for, if nothing happens. `machines` counts what machines did in its name, by the
+    rules that found it: none of that counts. `transitions` are newest first, `total`
     counts all there are. `notes` say in words what a reader must know.
     """
 
@@ -61,6 +61,7 @@ class LeadView(msgspec.Struct, frozen=True):
     account: Document | None
     ladders: dict[str, LadderView]
     explanation: dict[str, Any]
+    machines: dict[str, int]
     next: Sequence[Change]
     expected: Sequence[Document]
     transitions: Sequence[Document]
@@ -103,6 +104,7 @@ def lead_view(
         account=records.account,
         ladders=ladder_views(lead, next_falls(lead, copy)),
         explanation=explanation_of(lead),
+        machines=machines_told(lead),
         next=next_changes(copy()),
         expected=expected,
         transitions=moves if limit is None else moves[:limit],
@@ -162,11 +164,5 @@ def _profile(lead: Lead) -> Profile:
         latest_event=time_or_none(subject.latest),
         facts=facts_of(subject.facts),
         account_facts={name: value for name, value in sorted(seen.items()) if not name.startswith("account.")},
-        machine=_machine(subject),
         conflicts=subject.conflicts,
     )
-
-
-def _machine(subject: Subject) -> dict[str, int]:
-    sifted = getattr(subject, "sifted", None)
-    return {} if sifted is None else {rule: count for rule, count in sifted.counts.items() if count}

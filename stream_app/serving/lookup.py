@@ -14,6 +14,7 @@ import orjson
 from stream_app.errors import KnownError
 from stream_app.serving.reading import TopicReader, gather
 from stream_app.streaming.processor import InputRecord as Record
+from stream_app.worker.entries import Alias, Freed, Marker, is_marker, marker_of
 from stream_app.worker.messages import Contribution
 
 Document = dict[str, Any]
@@ -71,11 +72,16 @@ async def stored_lead(reader: TopicReader, meant: Sequence[str]) -> StoredLead |
         wanted = gather((reader.place("lead-changelog", key), key) for key in meant)
         found = await reader.latest(wanted, "reading leads")
         entries = {key: found[topic, key.encode()].value or b"" for key in meant if (topic, key.encode()) in found}
-        key = next(iter(entries), None)
+        markers = {key: _marker(entry) for key, entry in entries.items() if is_marker(entry)}
+        key = next((key for key in entries if not isinstance(markers.get(key), Freed)), None)
         if key is None:
             return await _erased(reader, meant)
         asked.append(key)
-        return StoredLead(key, asked, entries[key])
+        marker = markers.get(key)
+        if marker is None:
+            return StoredLead(key, asked, entries[key])
+        assert isinstance(marker, Alias)  # the mark of an erased lead lies under a digest
+        meant = (marker.to,)
     raise KnownError(f"{asked[0]}: its aliases go on for more than {_LONGEST_CHAIN} steps")
 
 
@@ -88,6 +94,13 @@ async def _erased(reader: TopicReader, meant: Sequence[str]) -> Erased | None:
             if document is not None and document.get("erased"):
                 return Erased(key, document["at"])
     return None
+
+
+def _marker(entry: bytes) -> Marker:
+    try:
+        return marker_of(entry)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise KnownError(f"the lead table: {error}") from None
 
 
 async def published_of(reader: TopicReader, keys: Sequence[str], key: str, account_id: str | None) -> LeadRecords:

@@ -36,12 +36,24 @@ def state_document(plan: Plan, subject: Subject) -> Document:
         "account_seen": None
         if subject.account is None
         else dict(zip(("account_id", "view"), subject.account, strict=True)),
+        "machines": _machines(subject),
         "links": {key: "alias" if held else "given back" for key, held in sorted(subject.links.items())},
         "conflicts": subject.conflicts,
         "erased_at": _time(subject.erased_at),
         "published": subject.published,
         "revision": subject.revision,
     }
+
+
+def _machines(subject: Subject) -> Document | None:
+    """What machines did, and the clicks held because they may turn out to be a machine's."""
+    sifted = subject.sifted
+    if sifted is None:
+        return None
+    held = [
+        {"time": format_time(one.time), "event_id": one.event_id, "rule": one.rule or None} for one in sifted.held()
+    ]
+    return {"counts": dict(sifted.counts), "held": held}
 
 
 def _cells(cells: dict[str, Cell]) -> Document:

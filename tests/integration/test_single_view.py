@@ -21,7 +21,8 @@ PLAIN = TEXT.replace(", account.score: 0.1", "")
 
 
 def events() -> list[dict[str, Any]]:
-    """Ann and Bob of acme on three channels, and what its account did; the last of all by one who is nobody."""
+    """Ann and Bob of acme on three channels, and what its account did; Kim, who is told by and by who she is; the last of
+    all by one who is nobody."""
     made = [
         event(
             0,
@@ -46,13 +47,16 @@ def events() -> list[dict[str, Any]]:
         ),
         event(11, START + 2 * HOUR, user="bob", channel="web"),
         event(20, START, account_id="acme", channel="account", type="funding", account_facts={"growth": 0.4}),
+        event(25, START + 2 * HOUR, anonymous_id="d-1", channel="web"),
+        event(26, START + 3 * HOUR, anonymous_id="d-1", email="kim@acme.example", channel="web"),
+        event(27, START + 4 * HOUR, email="Kim@acme.example", user="kim", channel="web"),
         event(30, END, user="zed", channel="web", type="unheard_of"),
     ]
     return sorted(made, key=lambda one: (one["time"], one["event_id"]))
 
 
 async def test_the_single_view(broker: str, tmp_path: Path) -> None:
-    """One worker's run, looked at from all sides: S033 (a timeline across channels) and all that `export` must find."""
+    """One worker's run, from all sides: S033 (a timeline across channels), aliases, and all that `export` must find."""
     model, file = tmp_path / "small.yaml", tmp_path / "events.ndjson"
     model.write_text(PLAIN)
     write(file, events())
@@ -68,6 +72,7 @@ async def test_the_single_view(broker: str, tmp_path: Path) -> None:
 
     commands = Commands(place, ["--model", str(model), "--events", str(file)])
     await _check_lead(system, commands)
+    await _check_aliases(commands)
     await _check_account(system, commands)
     await _check_export(commands)
     await _check_refusals(commands)
@@ -109,6 +114,20 @@ async def _check_lead(system: System, commands: Commands) -> None:
     channels = [(one["channel"], one["event_id"]) for one in lead["timeline"]]
     assert channels[2:] == [("web", "e2"), ("social", "e6"), ("web", "e3"), ("web", "e4"), ("email", "e5")]
     assert lead["timeline_total"] == 7
+
+
+async def _check_aliases(commands: Commands) -> None:
+    """Any key of a chain leads to the lead, which knows them all and has what each of them did."""
+    keys = ["user:kim", "anon:d-1", "email:kim@acme.example"]
+    kim, expected = await asyncio.gather(
+        commands.told("lead", "show", "anon:d-1", "--timeline", "--json"),
+        commands.offline("anon:d-1", format_time(END)),
+    )
+    assert (kim["lead"], sorted(kim["keys"])) == ("user:kim", sorted(keys))
+    assert (kim["keys"][0], kim["account_id"]) == ("user:kim", expected["account_id"])
+    assert [one["event_id"] for one in kim["timeline"]] == ["e25", "e26", "e27"]
+    at_end = await commands.told("lead", "show", "kim@acme.example", "--at", format_time(END), "--json")
+    assert (at_end["scores"], at_end["stages"]) == (expected["scores"], expected["stages"])
 
 
 async def _check_account(system: System, commands: Commands) -> None:
