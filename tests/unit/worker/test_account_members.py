@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from stream_app.engine.model.load import load_model
+from stream_app.engine.model.types import ActivityRule
 from stream_app.engine.times import DAY, HOUR, parse_time
 from stream_app.modelfiles import read_model
 from stream_app.worker import messages
