@@ -6,23 +6,24 @@ from collections.abc import Callable
 def first_unit(after: int, until: int, may: Callable[[int, int], bool]) -> int | None:
     """The first unit in `(after, until]` for which `may(unit, unit)` is true, None if there is none.
 
-    `may(first, last)` must be true if it is true for any unit of the span, and exact where `first == last`.
+    `may(first, last)` must be true if it is true for any unit of the span, and exact where `first == last`. It is asked
+    about spans that share their ends, so that whoever answers from the two ends computes each unit but once.
     """
-    start = after + 1
-    if start > until or not may(start, until):
+    if after >= until or not may(after if until > after + 1 else until, until):
         return None
-    waiting = [(start, until)]  # spans not yet ruled out or in, the earliest last
+    waiting = [(after, until)]  # spans that begin behind their first number, not yet ruled out, the earliest last
     known_possible = True
     while waiting:
-        first, last = waiting.pop()
-        if not known_possible and not may(first, last):
+        before, last = waiting.pop()
+        alone = last == before + 1
+        if not known_possible and not may(last if alone else before, last):
             continue
         known_possible = False
-        if first == last:
-            return first
-        middle = (first + last) // 2
-        waiting.append((middle + 1, last))
-        waiting.append((first, middle))
+        if alone:
+            return last
+        middle = (before + last) // 2
+        waiting.append((middle, last))
+        waiting.append((before, middle))
     return None
 
 

@@ -102,15 +102,11 @@ class SumRule(CompiledRule):
         if data is None:
             return 0
         assert isinstance(data, Buckets)
-        if isinstance(data, Earliest) or self.kind == "quantity":
-            return sum(1 for seen in data.units if self.decay.factor(unit - seen) != 0)
-        return int(
-            sum(
-                amount
-                for seen, amount in zip(data.units, data.amounts, strict=True)
-                if self.decay.factor(unit - seen) != 0
-            )
-        )
+        counted, singly, decay = 0.0, isinstance(data, Earliest) or self.kind == "quantity", self.decay
+        for index, seen in enumerate(data.units):
+            if not self.timed or decay.factor(unit - seen) != 0:
+                counted += 1 if singly else data.amounts[index]
+        return int(counted)
 
     def last_at(self, subject: Subject) -> int:
         data = self.tracker.of(subject.data)

@@ -87,7 +87,11 @@ class TieredRule(CompiledRule):
             return 0
         if isinstance(data, Latest):
             since = unit - self.window
-            return sum(1 for seen in data.units.values() if seen > since)
+            counted = 0
+            for seen in data.units.values():
+                if seen > since:
+                    counted += 1
+            return counted
         assert isinstance(data, Series)
         return count_since(data, unit - self.window)
 
@@ -139,7 +143,11 @@ class CompletedRule(CompiledRule):
             return 0
         assert isinstance(data, Latest)
         since = unit - self.window
-        return sum(1 for value in self.values if data.units.get(value, since) > since)
+        counted = 0
+        for value in self.values:
+            if data.units.get(value, since) > since:
+                counted += 1
+        return counted
 
     def value(self, subject: Subject, unit: int) -> float:
         return self.weight * self.points if self.count(subject, unit) == len(self.values) else 0.0
