@@ -70,7 +70,7 @@ async def _show(
         if view is None:
             fail(f"{text}: no lead is known by this key", 1)
         if isinstance(view, Erased):
-            fail(str(view), 1)
+            fail(f"{text}: {view}", 1)
         found = await timeline_of(reader, Person(view.keys), limit) if timeline else None
     if json:
         told = view.as_json()
@@ -113,7 +113,10 @@ async def _export(text: str, model: str, bootstrap: str | None, prefix: str, eve
         document, person = await exported(reader, scoring, meant)
         if not events:
             if not document["known"]:
-                fail(f"{text}: no lead is known by this key; --events looks for records that name it", 1)
+                gone = (
+                    f"erased on {document['erased_at']}" if "erased_at" in document else "no lead is known by this key"
+                )
+                fail(f"{text}: {gone}; --events looks for records that name it", 1)
             print_json(document)
             return
         _print_line({"record": "lead", **document})

@@ -43,7 +43,7 @@ class Erased:
     at: str
 
     def __str__(self) -> str:
-        return f"{self.key}: erased on {self.at}, and nothing was heard since"
+        return f"{self.key} was erased on {self.at}, and nothing was heard since"
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+import pytest
 from aiokafka import AIOKafkaProducer
 
+from stream_app.engine.explain import explain
 from stream_app.engine.times import DAY, HOUR, format_time, parse_time
+from stream_app.history.replay import score_at
+from stream_app.ingest.ndjson import read_events
+from stream_app.serving.keys import keys_meant
+from stream_app.serving.lead_view import LeadView
+from stream_app.serving.leads import view_of_lead
+from stream_app.serving.reading import open_reader
+from stream_app.worker.composition import Scoring, compose
+from stream_app.worker.links import Erase, link_output
 from tests.pipeline.desk import event
 from tests.pipeline.models import TEXT
 from tests.pipeline.story import write
@@ -21,8 +32,8 @@ PLAIN = TEXT.replace(", account.score: 0.1", "")
 
 
 def events() -> list[dict[str, Any]]:
-    """Ann and Bob of acme on three channels, and what its account did; Kim, who is told by and by who she is; the last of
-    all by one who is nobody."""
+    """Ann and Bob of acme on three channels, and what its account did; Kim, who is told by and by who she is; Gus,
+    who will be erased; the last of all by one who is nobody."""
     made = [
         event(
             0,
@@ -50,6 +61,7 @@ def events() -> list[dict[str, Any]]:
         event(25, START + 2 * HOUR, anonymous_id="d-1", channel="web"),
         event(26, START + 3 * HOUR, anonymous_id="d-1", email="kim@acme.example", channel="web"),
         event(27, START + 4 * HOUR, email="Kim@acme.example", user="kim", channel="web"),
+        event(29, START + HOUR, user="gus", channel="web"),
         event(30, END, user="zed", channel="web", type="unheard_of"),
     ]
     return sorted(made, key=lambda one: (one["time"], one["event_id"]))
@@ -65,76 +77,96 @@ async def test_the_single_view(broker: str, tmp_path: Path) -> None:
     await system.produce(file)
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         await producer.send(system.topic("web-events"), b'{"user_id": "ann", "tim', b"who", timestamp_ms=START)
+        erase = link_output(system.topic("lead-inbox"), "user:gus", Erase("request-1", END, None), END)
+        await producer.send(erase.topic, erase.value, erase.key, timestamp_ms=END, headers=list(erase.headers))
     with system.worker("a") as worker:
         await worker.ready()
         await system.caught_up(60, worker.said)
         assert worker.stop() == 0, worker.said()
 
-    commands = Commands(place, ["--model", str(model), "--events", str(file)])
-    await _check_lead(system, commands)
-    await _check_aliases(commands)
-    await _check_account(system, commands)
-    await _check_export(commands)
-    await _check_refusals(commands)
+    commands, views = Commands(place), Views(system, compose(system.model, system.manifest), file)
+    await asyncio.gather(
+        _check_lead(views, commands),
+        _check_aliases(views),
+        _check_account(system, commands),
+        _check_export(commands),
+        _check_erased(commands),
+        _check_refusals(commands),
+    )
     missing = await _failed(2, "lead", "show", "ann", "--bootstrap", broker, "--prefix", "none.")
     assert missing.startswith("stream-app: there is no topic none.lead-changelog on this broker: say")
 
 
 @dataclass(frozen=True)
 class Commands:
-    """The commands against the system, and `score` over the same events."""
+    """The commands against the system."""
 
     place: list[str]
-    history: list[str]
 
     async def told(self, *words: str) -> Any:
         """What a command prints as JSON."""
         return json.loads(await run(*words, *self.place))
 
-    async def offline(self, key: str, at: str) -> Any:
-        """The score of the same events without a broker."""
-        return json.loads(await run("score", *self.history, "--lead", key, "--at", at, "--explain"))
+
+@dataclass(frozen=True)
+class Views:
+    """What the commands view, without a process for each, and the same events scored offline."""
+
+    system: System
+    scoring: Scoring
+    history: Path
+
+    async def lead(self, text: str, at: int | None = None) -> Any:
+        """A lead's view as JSON."""
+        async with open_reader(self.system.broker, self.system.manifest) as reader:
+            view = await view_of_lead(reader, self.scoring, keys_meant(text), at)
+        assert isinstance(view, LeadView)
+        return orjson.loads(orjson.dumps(view.as_json()))
+
+    def offline(self, key: str, at: int) -> Any:
+        """As `stream-app score --explain` prints it."""
+        with self.history.open("rb") as file:
+            found = score_at(
+                self.system.model, read_events(file, "-"), key, at, lambda refused: pytest.fail(str(refused))
+            )
+        assert found is not None
+        world, lead = found
+        return orjson.loads(orjson.dumps({**world.score(lead), "explanation": explain(lead)}))
 
 
-async def _check_lead(system: System, commands: Commands) -> None:
-    later = format_time(LATER)
-    lead, then, expected = await asyncio.gather(
-        commands.told("lead", "show", "ann", "--timeline", "--json"),
-        commands.told("lead", "show", "user:ann", "--at", later, "--json"),
-        commands.offline("user:ann", later),
+async def _check_lead(views: Views, commands: Commands) -> None:
+    lead, then = await asyncio.gather(
+        commands.told("lead", "show", "ann", "--timeline", "--json"), views.lead("user:ann", LATER)
     )
+    expected = views.offline("user:ann", LATER)
     for name in ("scores", "bands", "stages", "seq", "reasons", "account_id"):
         assert then[name] == expected[name], name
-    assert _numbers(then["explanation"]) == _numbers(expected["explanation"])
+    assert _numbers(then["explanation"]) == expected["explanation"]
     change = lead["next"][0]
-    changed = await commands.offline("user:ann", change["at"])
+    changed = views.offline("user:ann", parse_time(change["at"]))
     assert {name: shift["after"] for name, shift in change["scores"].items()}.items() <= changed["scores"].items()
-    assert lead["transitions"] == (await system.transitions())["user:ann"][::-1]
-    assert lead["account"] == (await system.latest("account-scores"))["acme"]
+    assert lead["transitions"] == (await views.system.transitions())["user:ann"][::-1]
+    assert lead["account"] == (await views.system.latest("account-scores"))["acme"]
     channels = [(one["channel"], one["event_id"]) for one in lead["timeline"]]
     assert channels[2:] == [("web", "e2"), ("social", "e6"), ("web", "e3"), ("web", "e4"), ("email", "e5")]
     assert lead["timeline_total"] == 7
 
 
-async def _check_aliases(commands: Commands) -> None:
+async def _check_aliases(views: Views) -> None:
     """Any key of a chain leads to the lead, which knows them all and has what each of them did."""
-    keys = ["user:kim", "anon:d-1", "email:kim@acme.example"]
-    kim, expected = await asyncio.gather(
-        commands.told("lead", "show", "anon:d-1", "--timeline", "--json"),
-        commands.offline("anon:d-1", format_time(END)),
-    )
-    assert (kim["lead"], sorted(kim["keys"])) == ("user:kim", sorted(keys))
-    assert (kim["keys"][0], kim["account_id"]) == ("user:kim", expected["account_id"])
-    assert [one["event_id"] for one in kim["timeline"]] == ["e25", "e26", "e27"]
-    at_end = await commands.told("lead", "show", "kim@acme.example", "--at", format_time(END), "--json")
+    kim, at_end = await views.lead("anon:d-1"), await views.lead("Kim@acme.example", END)
+    expected = views.offline("anon:d-1", END)
+    assert kim["keys"] == ["user:kim", "anon:d-1", "email:kim@acme.example"]
+    assert (kim["lead"], kim["account_id"]) == ("user:kim", expected["account_id"])
     assert (at_end["scores"], at_end["stages"]) == (expected["scores"], expected["stages"])
+    assert kim["explanation"]["interest"]["rules"][0]["count"] == 3
 
 
 async def _check_account(system: System, commands: Commands) -> None:
     account, shown = await asyncio.gather(
         commands.told("account", "show", "acme", "--json"), run("account", "show", "acme", *commands.place)
     )
-    assert {one["lead"] for one in account["members"]["score"]["top"]} == {"user:ann", "user:bob"}
+    assert [one["lead"] for one in account["members"]["score"]["top"]] == ["user:ann", "user:bob"]
     assert account["scores"] == (await system.latest("account-scores"))["acme"]["scores"]
     assert b"breadth: 2 different department, +10" in shown
 
@@ -151,13 +183,20 @@ async def _check_export(commands: Commands) -> None:
     assert all("bob" not in json.dumps(one) for one in records)
 
 
+async def _check_erased(commands: Commands) -> None:
+    """An erased person is said to be; what is retained of them can still be found."""
+    line = f"stream-app: gus: user:gus was erased on {format_time(END)}, and nothing was heard since\n"
+    assert await _failed(1, "lead", "show", "gus", *commands.place) == line
+    written = (await run("lead", "export", "user:gus", "--events", *commands.place)).splitlines()
+    head, *records, _ = [json.loads(line) for line in written]
+    assert (head["known"], head["erased_at"]) == (False, format_time(END))
+    assert "e29" in {one["value"].get("event_id") for one in records if one["record"] == "event"}
+
+
 async def _check_refusals(commands: Commands) -> None:
-    for words, line in (
-        (["lead", "show", "nobody"], "nobody: no lead is known by this key"),
-        (["account", "show", "nobody"], "nobody: no account is known by this id"),
-        (["lead", "export", "nobody", "--events"], "nobody: nothing is known of this key"),
-    ):
-        assert await _failed(1, *words, *commands.place) == f"stream-app: {line}\n"
+    """Whom nobody knows."""
+    line = "stream-app: nobody: nothing is known of this key\n"
+    assert await _failed(1, "lead", "export", "nobody", "--events", *commands.place) == line
 
 
 async def _failed(code: int, *words: str) -> str:
@@ -176,9 +215,8 @@ async def _failed(code: int, *words: str) -> str:
 
 def _numbers(explanation: dict[str, Any]) -> Any:
     """An explanation without the words."""
-    told = json.loads(json.dumps(explanation))
-    for score in told.values():
+    for score in explanation.values():
         for rule in score.get("rules", ()):
             for name in ("what", "worth", "terms"):
-                rule.pop(name, None)
-    return told
+                del rule[name]
+    return explanation
