@@ -19,7 +19,7 @@ def why(explanation: Document) -> Iterator[RenderableType]:
         yield _combined(told) if "parts" in told else _score(told)
 
 
-def _score(told: Document) -> Table:
+def _score(told: Document) -> RenderableType:
     table = _table()
     if told["base"]:
         _row(table, told["base"], "to begin with")
@@ -34,7 +34,7 @@ def _score(told: Document) -> Table:
     return _closed(table, told)
 
 
-def _combined(told: Document) -> Table:
+def _combined(told: Document) -> RenderableType:
     table = _table()
     for part in told["parts"]:
         value = "absent" if part["value"] is None else f"{number(part['value'])} × {number(part['weight'])}"
@@ -42,13 +42,11 @@ def _combined(told: Document) -> Table:
     return _closed(table, told)
 
 
-def _closed(table: Table, told: Document) -> Table:
+def _closed(table: Table, told: Document) -> RenderableType:
     if told["taken_by_clamp"]:
         low, high = (number(bound) for bound in told["clamp"])
         _row(table, told["taken_by_clamp"], "clamp", f"{number(told['sum'])} is kept within {low} and {high}")
-    if not table.row_count:
-        _row(table, 0.0, "nothing counts")
-    return table
+    return table if table.row_count else Text("       0  nothing counts")
 
 
 def _terms(rule: dict[str, Any]) -> str:
