@@ -6,6 +6,7 @@ from stream_app.engine.model.types import Model, Score
 from stream_app.engine.plan import Plan
 from stream_app.topics import Manifest
 from stream_app.worker.outbox import Names, names_of
+from stream_app.worker.sight import facts_read
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class Scoring:
     """A model, compiled, and where its results go. `channels` gives each event topic's default channel.
 
     `rollups` are the account's scores made of members' scores, with the position of the lead's score in its plan.
+    `has_accounts`: accounts are scored. `has_members`: they must know their members, be it only to tell them facts.
     `secret` (at most 64 bytes) keys the digests that are left of erased leads; who changes it forgets them.
     """
 
@@ -24,6 +26,7 @@ class Scoring:
     partitions: int
     rollups: tuple[tuple[int, Score], ...]
     has_accounts: bool
+    has_members: bool
     secret: bytes = b""
 
 
@@ -33,6 +36,7 @@ def compose(model: Model, manifest: Manifest, secret: bytes = b"") -> Scoring:
     rollups = tuple(
         (leads.position[score.rollup.score], score) for score in model.account.scores if score.rollup is not None
     )
+    has_accounts = bool(model.account.scores or model.account.ladders)
     return Scoring(
         model=model,
         leads=leads,
@@ -41,6 +45,7 @@ def compose(model: Model, manifest: Manifest, secret: bytes = b"") -> Scoring:
         channels={topic.name: topic.channel for topic in manifest.events()},
         partitions=manifest.partitions("lead"),
         rollups=rollups,
-        has_accounts=bool(model.account.scores or model.account.ladders),
+        has_accounts=has_accounts,
+        has_members=has_accounts or bool(facts_read(model)),
         secret=secret,
     )

@@ -93,7 +93,7 @@ class Partition:
         told = subject.published
         if told is not None:
             self._outputs.append(score_output(self.scoring.names.lead_scores, {}, subject.key.encode()))
-            if told[-2] is not None and self.scoring.has_accounts:
+            if told[-2] is not None and self.scoring.has_members:
                 self._tell(Member(subject.key, told[-2], subject.clock, cause.kind, cause.event_id, None))
         subject.published = None
 
@@ -134,9 +134,9 @@ class Partition:
             subject.revision += 1
             document = score_record(lead, "lead", home, subject.revision, standing)
             self._outputs.append(score_output(names.lead_scores, document, key.encode()))
-        shares = shares_of(self.scoring, lead) if home is not None and self.scoring.has_accounts else []
+        shares = shares_of(self.scoring, lead) if home is not None and self.scoring.has_members else []
         told = known[-2:] if known is not None else [None, []]
-        if self.scoring.has_accounts:
+        if self.scoring.has_members:
             self._tell_account(key, lead, told, home, shares)
         if subject.account is not None and subject.account[0] != home:
             subject.account = None  # the former account tells it no more: should it come back, it is told anew

@@ -117,7 +117,7 @@ def test_every_signal_has_a_rule_of_its_own(model: str) -> None:
         desk.run()
         record = desk.latest("account-scores")["acme"]
         (rule,) = (rule for rule in rules.values() if kind in (rule.on.types or ()))
-        assert rule.on.types == {kind}
+        assert rule.on.types == frozenset({kind})
         assert record["scores"][score] - base == rule.points
         base = record["scores"][score]
 
@@ -255,3 +255,17 @@ def test_news_hold_nothing_of_those_that_were_told() -> None:
     entries = [entry for lane in desk.lanes.values() for key, entry in lane.state.items() if key.startswith(HEAD)]
     assert entries
     assert not any(b"ann" in entry for entry in entries)
+
+
+def test_facts_reach_leads_of_a_model_that_scores_no_accounts() -> None:
+    """A company's facts are worth something to its people all the same; no account is published."""
+    desk = Desk(load_model(TEXT[: TEXT.index("account:\n")].replace(", account.score: 0.1", ""), "leads.yaml"))
+    view(desk, 1, "ann", account_id="acme")
+    own(desk, 2, "update", HOUR, account_facts={"employees": 500})
+    view(desk, 3, "bob", 2 * HOUR, account_id="acme")
+    desk.run()
+    assert (of(desk, "ann")["fit"], of(desk, "bob")["fit"]) == (15, 15)
+    assert desk.latest("account-scores") == {}
+    view(desk, 4, "bob", 3 * HOUR, account_id="beta")
+    desk.run()
+    assert (of(desk, "bob")["fit"], members(desk)) == (0, {("acme", "user:ann"), ("beta", "user:bob")})
