@@ -19,6 +19,7 @@ from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
 from stream_app.engine.plan import Plan
 from stream_app.engine.published import Standing
+from stream_app.engine.sifting import take_found
 from stream_app.engine.state import Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.account import Account
@@ -138,6 +139,8 @@ class AccountProcessor:
         account.see_facts(activity)
         if not of_lead:
             account.add(activity)
+            if found := take_found(account.subject):
+                self.counts["machine"] += found
         account.evaluate(cause_of(activity), before)
         self._changed(name, account, activity.time, activity.event_id)
         self.counts["counted"] += 1

@@ -12,6 +12,7 @@ from stream_app.engine.admission import verdict
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
 from stream_app.engine.plan import Plan
+from stream_app.engine.sifting import take_found
 from stream_app.engine.state import Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.lead import Lead, cause_of
@@ -42,7 +43,8 @@ _NOTHING: list[Merged] = []
 
 class LeadProcessor:
     """See the module. `counts` tells what became of the records: `counted`, `duplicate`, `forwarded`, `erased`, a
-    refusal's code; and of keys: `linked`, `merged`, `conflict`, `erasure`."""
+    refusal's code; of keys: `linked`, `merged`, `conflict`, `erasure`; and how many of the counted, so far, were found to be
+    machines': `machine`."""
 
     def __init__(self, scoring: Scoring, partition: int, state: StateReader, clock: Clock) -> None:
         self.scoring = scoring
@@ -178,6 +180,8 @@ class LeadProcessor:
             self._leads.unite(lead, others, new, activity.event_id)
         before = lead.before(new and not others)
         lead.add(activity)
+        if found := take_found(lead.subject):
+            self.counts["machine"] += found
         if unlink and len(keys) > 1:
             self._linking.unlink(lead, keys)
         lead.settle(activity, before)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.contracts import validator
+from stream_app.engine.model.load import load_model
 from stream_app.engine.times import DAY, HOUR, MINUTE, parse_time
 from stream_app.streaming.transaction import default_partition
 from tests.pipeline.desk import PRESENT, Desk, Record, event
@@ -353,3 +354,28 @@ def _published(desk: Desk) -> dict[str, Any]:
 
 def _letter(record: Record) -> tuple[str, str]:
     return json.dumps(record.json(), sort_keys=True), record.header("error.code") or ""
+
+
+MACHINES = """
+model: machines
+scores: {s: {}}
+machines:
+  - {id: marked, on: {where: {machine: true}}}
+  - {id: sweep, on: {type: click}, sweep: {mail: mail, link: url, links: 3, seconds: 10}}
+rules:
+  - {id: click, kind: activity, score: s, on: {type: click}, points: 10}
+"""
+
+
+def test_what_machines_did_is_counted_as_such() -> None:
+    """Each is counted once as accepted, and once as a machine's when that is found: by the third click of a sweep, all three."""
+    desk = Desk(load_model(MACHINES, "machines.yaml"))
+    found = []
+    for number in range(4):
+        properties = {"mail": "n", "url": f"/{number}"} if number < 3 else {"machine": True}
+        view(desk, number, START + number, type="click", properties=properties)
+        desk.run(chunk=1)
+        found.append(desk.counts().get("machine", 0))
+    assert found == [0, 0, 3, 4]
+    assert desk.counts()["counted"] == 4
+    assert desk.latest("lead-scores")["user:ann"]["scores"] == {"s": 0}

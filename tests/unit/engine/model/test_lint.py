@@ -185,6 +185,9 @@ def test_a_stage_with_room_is_fine() -> None:
     assert findings(ladder(stages)) == []
 
 
+SWEEP = "on: {{type: click}}, sweep: {{mail: mail, link: {}, links: {}, seconds: {}}}"
+
+
 @pytest.mark.parametrize(
     ("extra", "level", "code", "path"),
     [
@@ -198,6 +201,14 @@ def test_a_stage_with_room_is_fine() -> None:
         ),
         ("resolution: 7m", "note", "odd-resolution", "resolution"),
         ("account: {scores: {a: {}}}", "warning", "no-rules", "account.scores.a"),
+        ("machines: [{id: m, on: {channel: email}}]", "warning", "all-machines", "machines[0]"),
+        ("machines: [{id: m, on: {channel: email}}]", "error", "never-matches", "rules[1]"),
+        ("machines: [{id: m, on: {type: fax, where: {a: 1}}}]", "note", "idle-machine", "machines[0]"),
+        ("machines: [{id: m, on: {where: {a: {gt: 2, lt: 1}}}}]", "error", "never-matches", "machines[0]"),
+        ("machines: [{id: m, scanner: ua}, {id: n, scanner: ua}]", "warning", "duplicate", "machines[1]"),
+        (f"machines: [{{id: m, {SWEEP.format('l', 2, 5)}}}]", "warning", "people-too", "machines[0]"),
+        (f"machines: [{{id: m, {SWEEP.format('l', 3, 61)}}}]", "warning", "people-too", "machines[0]"),
+        (f"machines: [{{id: m, {SWEEP.format('mail', 3, 9)}}}]", "error", "never-matches", "machines[0]"),
     ],
 )
 def test_findings_about_the_rest(extra: str, level: str, code: str, path: str) -> None:
