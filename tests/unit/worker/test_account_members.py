@@ -11,6 +11,7 @@ from stream_app.engine.times import DAY, HOUR, parse_time
 from stream_app.modelfiles import read_model
 from stream_app.worker import messages
 from stream_app.worker.fanout import FEW, HEAD, under_way
+from stream_app.worker.links import Erase, link_output
 from tests.pipeline.desk import Desk, event
 from tests.pipeline.models import TEXT, plain_model, small_model
 
@@ -269,3 +270,62 @@ def test_facts_reach_leads_of_a_model_that_scores_no_accounts() -> None:
     view(desk, 4, "bob", 3 * HOUR, account_id="beta")
     desk.run()
     assert (of(desk, "bob")["fit"], members(desk)) == (0, {("acme", "user:ann"), ("beta", "user:bob")})
+
+
+# -- who is a member no more ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_who_is_merged_counts_once(partitions: int) -> None:
+    """Three keys of one person in one account: a member each until they are linked, then one, with all it did."""
+    desk = Desk(small_model(), partitions=partitions)
+    for number, keys in enumerate([{"anonymous_id": "x"}, {"email": "ann@acme.example"}, {"user_id": "ann"}]):
+        stated = event(number, START, account_id="acme", facts={"department": "it"}, **keys)
+        desk.send("web-events", stated, key="x", timestamp=START)
+    own(desk, 5, "update", account_facts={"employees": 500})
+    desk.run()
+    assert len(members(desk)) == 3
+    linking = event(9, START + 1, type="identify", anonymous_id="x", email="ann@acme.example", user_id="ann")
+    desk.send("web-events", linking, key="x", timestamp=START + 1)
+    desk.run()
+    desk.restart()
+    assert members(desk) == {("acme", "user:ann")}
+    assert desk.latest("account-scores")["acme"]["scores"] == {"score": 30}
+    own(desk, 10, "update", HOUR, account_facts={"employees": 5})
+    desk.run()
+    assert desk.latest("lead-scores").keys() == {"user:ann"}
+    assert of(desk, "ann")["fit"] == 0
+
+
+def test_a_merge_may_move_a_lead_to_another_company() -> None:
+    """The account of the later word has it, and tells it what it knows; the other one loses both."""
+    desk = Desk(small_model())
+    view(desk, 1, "ann", account_id="beta")
+    stated = event(2, START + HOUR, email="ann@gmail.com", account_id="acme")
+    desk.send("web-events", stated, key="email:ann@gmail.com", timestamp=START + HOUR)
+    own(desk, 3, "update", HOUR, account_facts={"employees": 500})
+    desk.run()
+    view(desk, 4, "ann", 2 * HOUR, type="identify", email="ann@gmail.com")
+    desk.run()
+    assert members(desk) == {("acme", "user:ann")}
+    scores = {name: record["scores"]["score"] for name, record in desk.latest("account-scores").items()}
+    assert scores == {"acme": 20, "beta": 0}
+    assert of(desk, "ann")["fit"] == 15
+
+
+def test_who_is_erased_counts_no_more() -> None:
+    """Nor is there a trace of it in the accounts' tables; late events of it change nothing."""
+    desk = Desk(small_model())
+    for number, user in enumerate(["ann", "bob"]):
+        view(desk, number, user, account_id="acme", facts={"department": user}, account_facts={"employees": 500})
+    desk.run()
+    assert desk.latest("account-scores")["acme"]["scores"] == {"score": 30}
+    output = link_output("lead-inbox", "user:ann", Erase("r1", START + HOUR, None), START + HOUR)
+    desk.send("lead-inbox", output.value, key="user:ann", headers=output.headers, timestamp=START + HOUR)
+    desk.run()
+    view(desk, 7, "ann", 1, account_id="acme")
+    desk.run()
+    assert members(desk) == {("acme", "user:bob")}
+    assert desk.latest("account-scores")["acme"]["scores"] == {"score": 10}
+    tables = [item for (agent, _), lane in desk.lanes.items() if agent == "account" for item in lane.state.items()]
+    assert not any(b"user:ann" in key + entry for key, entry in tables)
