@@ -1,6 +1,7 @@
 """The same job on the same broker and the same events, one contender after the other, in one process each.
 
     python -m bench.peers [--only small,streams-eos] [--events 500000] [--runs 3] [--no-latency] [--json]
+    python -m bench.peers --only small,small-pair,model,model-pair --no-latency
 
 The job: one half-life score a lead, kept, and a message when 50 is crossed; and ours once more with the default model. All that a
 contender says is compared with the right answer before its figures count. The tables go to standard output and into
@@ -30,7 +31,7 @@ from bench.peers.events import RUN_UP, SPAN, Event, Expected, make_events
 from bench.peers.latency import measure
 from bench.peers.processes import say
 from bench.peers.report import Machine, Row, as_json, describe, latency_table, throughput_table, write_page
-from bench.peers.roster import NAMES, contenders
+from bench.peers.roster import NAMES, PAIRS, contenders
 from bench.peers.throughput import Place, RunFailed, run_once, task_of
 from stream_app.engine.times import HOUR
 from stream_app.errors import KnownError
@@ -60,8 +61,8 @@ def options_of(words: list[str]) -> argparse.Namespace:
     )
     options = parser.parse_args(words)
     options.only = [name.strip() for name in options.only.split(",") if name.strip()]
-    if wrong := [name for name in options.only if name not in NAMES]:
-        parser.error(f"--only: {', '.join(wrong)} is none of {', '.join(NAMES)}")
+    if wrong := [name for name in options.only if name not in NAMES + PAIRS]:
+        parser.error(f"--only: {', '.join(wrong)} is none of {', '.join(NAMES + PAIRS)}")
     if options.events < _LEAST_EVENTS or options.runs < 1:
         parser.error(f"--events must be at least {_LEAST_EVENTS}, --runs at least 1")
     if options.page is None and options.only == list(NAMES):

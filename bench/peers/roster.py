@@ -84,10 +84,13 @@ NAMES = (
 )
 """For `--only`, in the order of the table."""
 
+PAIRS = ("model-pair", "small-pair")
+"""For `--only` too: two workers in a group, to see what each event costs then."""
+
 
 def contenders(names: Sequence[str], python: str, engine: Engine) -> list[Contender]:
     """Those that are named; makes the environments that they need, and no others."""
-    return [_make(name, python, engine) for name in NAMES if name in names]
+    return [_make(name, python, engine) for name in NAMES + PAIRS if name in names]
 
 
 def _make(name: str, python: str, engine: Engine) -> Contender:
@@ -97,6 +100,12 @@ def _make(name: str, python: str, engine: Engine) -> Contender:
             title = f"stream-app, the default model ({engine.words})"
             command = _module(python, "ours_model")
             return Contender(name=name, title=title, guarantee=EXACTLY, job="model", command=command, env=ours)
+        case "model-pair":
+            title, command = f"the default model, two workers ({engine.words})", _module(python, "pair", "ours_model")
+            return Contender(name=name, title=title, guarantee=EXACTLY, job="model", command=command, env=ours)
+        case "small-pair":
+            title, command = "the small job, two workers", _module(python, "pair", "ours_small")
+            guarantee, env, changelogs, kept = EXACTLY, ours, _own_changelog, _packed
         case "small":
             title, command = "stream-app's lane, the small job", _module(python, "ours_small")
             guarantee, env, changelogs, kept = EXACTLY, ours, _own_changelog, _packed

@@ -73,7 +73,7 @@ async def make_outputs(contender: Contender, task: Task) -> None:
         await make_topics(task.broker, {topic.name: topic.config for topic in own})
         return
     topics: dict[str, dict[str, str]] = {task.output: {}}
-    if contender.name in ("small", "aiokafka", "confluent", "confluent-poll"):
+    if contender.name in ("small", "small-pair", "aiokafka", "confluent", "confluent-poll"):
         topics[task.changelog] = {"cleanup.policy": "compact"}
     await make_topics(task.broker, topics)
 
