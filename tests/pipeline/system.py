@@ -16,6 +16,7 @@ from stream_app.modelfiles import read_model
 from stream_app.ops.topics_admin import create_topics
 from stream_app.topics import Agent, Manifest, load_manifest
 from stream_app.worker.entries import NEVER_DUE, due_of
+from stream_app.worker.fanout import HEAD, under_way
 from tests.lanes.kafka_tools import lag, read_all, table
 from tests.lanes.process import ROOT, WorkerProcess, until
 
@@ -109,12 +110,14 @@ class System:
         await until(none_left, within, what)
 
     async def settled(self, at: int, within: float = 60.0, what: Callable[[], str] = str) -> None:
-        """Return when moreover no timer is due any more at a time (ms)."""
+        """Return when moreover no timer is due any more at a time (ms), and every account has told its members its news."""
 
         async def is_settled() -> bool:
             if await self.lag():
                 return False
             entries = [*(await self.entries("lead")).values(), *(await self.entries("account", b"a")).values()]
+            if any(map(under_way, (await self.entries("account", HEAD)).values())):
+                return False
             return all((due_of(entry) or NEVER_DUE) > at for entry in entries) and await self.lag() == 0
 
         await until(is_settled, within, what)

@@ -40,7 +40,7 @@ async def problems(system: System, expected: Mapping[str, list[Any]], dead: Iter
             moves.setdefault(transition["lead"], []).append(transition)
     made = await system.transitions()
     found += _differ("transitions", made, moves)
-    return [*found, *_ladders("lead", made), *_ladders("account", await system.transitions("account"))]
+    return [*found, *ladders("lead", made), *ladders("account", await system.transitions("account"))]
 
 
 def _part(documents: Documents, part: str) -> Documents:
@@ -76,7 +76,7 @@ async def _revisions(system: System, kind: str) -> list[str]:
     return [f"{kind} scores: {wrong} records do not follow the one before"] if wrong else []
 
 
-def _ladders(kind: str, made: Mapping[str, list[Any]]) -> Iterator[str]:
+def ladders(kind: str, made: Mapping[str, list[Any]]) -> Iterator[str]:
     """On every ladder of a subject `seq` counts from 1, each transition starts where the one before ended; ids differ."""
     repeats = gaps = torn = 0
     ids: Counter[str] = Counter()
