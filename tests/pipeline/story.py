@@ -1,4 +1,4 @@
-"""A seeded month of touches, closed: every lead has one key and one account, so that the right answer is known."""
+"""A seeded month of touches, closed: every lead has one key, and a known account at any time, so that the right answer is known."""
 
 import itertools
 import json
@@ -30,7 +30,7 @@ BAD = (b"\xff{not JSON", b'{"event_id": "large", "note": "' + b"x" * 40_000 + b'
 def touches(seed: int, events: int) -> list[dict[str, Any]]:
     """So many events for `examples/touchpoints-model.yaml`, by time, and an end for every partition.
 
-    A lead has fifty of them, so that it goes up and down; an account has ten leads.
+    A lead has fifty of them, so that it goes up and down; an account has ten leads, some of which come and go.
     """
     chance = random.Random(seed)
     leads = max(10, events // 50)
@@ -42,6 +42,7 @@ def touches(seed: int, events: int) -> list[dict[str, Any]]:
 
 def _touch(chance: random.Random, number: int, lead: int, accounts: int) -> dict[str, Any]:
     channel, medium = chance.choices(TOUCHES, (4, 4, 4, 4, 4, 1))[0]
+    time = START + chance.randrange(DAYS * 86_400) * 1000
     properties: dict[str, Any] = {"medium": medium}
     if channel == "crm":
         properties |= {"outcome": "won", "value": chance.randrange(1, 9)}
@@ -49,11 +50,19 @@ def _touch(chance: random.Random, number: int, lead: int, accounts: int) -> dict
         "event_id": f"touch-{number:06d}",
         "channel": channel,
         "type": "outcome" if channel == "crm" else "impression",
-        "time": format_time(START + chance.randrange(DAYS * 86_400) * 1000),
+        "time": format_time(time),
         "user_id": f"lead-{lead}",
-        "account_id": f"acct-{lead % accounts}",
+        "account_id": f"acct-{_account(lead, time, accounts)}",
         "properties": properties,
     }
+
+
+def _account(lead: int, time: int, accounts: int) -> int:
+    """Where a lead works: every third one moves to another company, on a day of its own, and half of those go back."""
+    first, moves = lead % accounts, START + (4 + lead % 12) * 86_400_000
+    if lead % 3 or time < moves or (lead % 2 and time >= moves + 8 * 86_400_000):
+        return first
+    return (first + 1) % accounts
 
 
 def write(file: Path, events: list[dict[str, Any]]) -> None:
