@@ -131,3 +131,14 @@ def test_test_runs_scenarios(cli: Cli) -> None:
 def test_ready_models_are_listed(cli: Cli) -> None:
     """The default first."""
     assert [one["model"] for one in json.loads(cli.run("model", "ready", "--json").out)][:2] == ["b2b-saas", "agency"]
+
+
+def test_diff_exits_with_1_where_models_differ(cli: Cli) -> None:
+    """As `diff` does; each edit with what it does to leads already scored."""
+    good, other = cli.file("good.yaml", GOOD), cli.file("other.yaml", GOOD.replace("points: 10}", "points: 15}"))
+    assert cli.run("model", "diff", good, good).code == 0
+    result = cli.run("model", "diff", good, other, "--json")
+    (edit,) = json.loads(result.out)["edits"]
+    assert (result.code, edit["name"], edit["field"], edit["effect"]) == (1, "b", "points", "restates")
+    assert "rule b\tpoints\t+10\t+15\trestates every lead" in cli.run("model", "diff", good, other).out
+    assert cli.run("model", "diff", good, "nowhere.yaml").code == 2
