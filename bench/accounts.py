@@ -15,7 +15,6 @@ from typing import Any
 
 from stream_app.engine.model.load import load_model
 from stream_app.engine.times import DAY, HOUR, format_time, parse_time
-from stream_app.runtime.account import Account
 from stream_app.streaming.store import MemoryStore
 from stream_app.topics import load_manifest
 from stream_app.worker import messages
@@ -203,8 +202,7 @@ def recovered(bench: Bench) -> dict[str, float]:
     before = tracemalloc.get_traced_memory()[0]
     for at in range(0, len(entries), 2_000):
         processor.restore(entries[at : at + 2_000])
-    account: Account = processor._shelf.get("acme.example")
-    assert account.card.scores
+    assert len(processor._contributions("acme.example").members) == bench.members
     size = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     return {
