@@ -99,7 +99,7 @@ def test_an_edit_in_words_with_its_effect(path: str, value: Any, words: str, eff
 
 def test_the_same_version_has_no_edits() -> None:
     """Order of keys is no difference."""
-    assert [] == diff(_load(BASE), _load(dict(reversed(BASE.items()))))
+    assert diff(_load(BASE), _load(dict(reversed(BASE.items())))) == []
 
 
 def test_what_is_known_already_is_said() -> None:
@@ -107,7 +107,7 @@ def test_what_is_known_already_is_said() -> None:
     (shorter,) = diff(_load(BASE), _load(_with("rules.2.window", "3d")))
     (longer,) = diff(_load(BASE), _load(_with("rules.2.window", "30d")))
     # The rule `view` counts the same without end, so all of it is known.
-    assert ("what is known already counts at once",) * 2 == (shorter.note, longer.note)
+    assert (shorter.note, longer.note) == ("what is known already counts at once",) * 2
     alone = copy.deepcopy(BASE)
     alone["rules"] = [rule for rule in alone["rules"] if rule["id"] == "often"]
     wider = copy.deepcopy(alone)
