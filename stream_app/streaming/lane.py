@@ -205,7 +205,7 @@ class Lane:
         records = self._merge.take(self._pacing.slice_records, self._ended)
         if records:
             self._processor.process(records)
-            self._seen = max(self._seen, max(record.timestamp for record in records))
+            self._seen = max(self._seen, self._processor.reached())
             self._pending += len(records)
             self.stats.records += len(records)
         advanced = self._time_due and self._advance()

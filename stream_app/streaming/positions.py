@@ -11,7 +11,7 @@ POSITIONS_KEY = b"\x00positions"
 
 
 class Positions(msgspec.Struct, frozen=True, kw_only=True):
-    """`topics`: the next offset of each input topic. `seen`: the greatest record timestamp processed (ms).
+    """`topics`: the next offset of each input topic. `seen`: the greatest time any event has brought (ms).
 
     `partitions` is the partition count under which keys were spread; it can't change while the state lives.
     """

@@ -81,6 +81,9 @@ class Processor(Protocol):
         A time before one it has been advanced to changes nothing.
         """
 
+    def reached(self) -> int:
+        """The greatest time to which any event has brought it, in ms; -1 before any. What is refused brings it nowhere."""
+
     def next_due(self) -> int | None:
         """The earliest time at which something changes by itself, or None."""
 

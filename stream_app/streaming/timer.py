@@ -2,7 +2,7 @@
 
 The rule: timers fire in a lane that has read its topics to their ends, and in no other, so that a backlog demotes nobody:
 an event that still lies there may be what keeps a lead where it is. Time is then the present less a grace for events on
-their way, or with `--clock event` (for backfills of history) the greatest record timestamp processed. Never past the
+their way, or with `--clock event` (for backfills of history) the greatest time to which an event has brought anybody. Never past the
 present, and never back. In a lane that is behind, each event carries its own lead on.
 """
 

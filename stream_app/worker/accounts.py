@@ -20,7 +20,7 @@ from stream_app.engine.ladders import Cause
 from stream_app.engine.plan import Plan
 from stream_app.engine.published import Standing
 from stream_app.engine.sifting import take_found
-from stream_app.engine.state import Subject
+from stream_app.engine.state import NEVER, Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.account import Account
 from stream_app.runtime.documents import score_record, transitions
@@ -29,21 +29,19 @@ from stream_app.streaming.processor import Clock, Effects, InputRecord, Output, 
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
 from stream_app.worker.composition import Scoring
-from stream_app.worker.contributions import Contributions, Rollups
+from stream_app.worker.contributions import MEMBERS, Contributions, Rollups, member_key, read_member_key
 from stream_app.worker.entries import due_of, pack, state_of
-from stream_app.worker.fanout import HEAD, MOST, Fanout
-from stream_app.worker.messages import AccountSeen, Contribution, Member
-from stream_app.worker.outbox import dead_letter, forwarded, message, score_output, transition_output
+from stream_app.worker.messages import Contribution, Member
+from stream_app.worker.outbox import dead_letter, forwarded, score_output, transition_output
 from stream_app.worker.refusals import refusal_of
 from stream_app.worker.shelf import Shelf
-from stream_app.worker.sight import Sight, digest
+from stream_app.worker.telling import TELLS, Telling
 from stream_app.worker.wheel import Wheel
 
 AT_HAND = 20_000  # decoded accounts kept by a partition
 AT_ONCE: Final = 0  # ms since the epoch: due whatever the time
 
 _encode_entry = msgspec.msgpack.Encoder().encode
-_decode_key = msgspec.msgpack.Decoder(tuple[str, str]).decode
 _decode_shares = msgspec.msgpack.Decoder(list[Contribution]).decode
 
 
@@ -63,22 +61,18 @@ class AccountProcessor:
         self._changes: dict[bytes, bytes | None] = {}
         self._outputs: list[Output] = []
         self._wheel = Wheel()
+        self._reached = NEVER  # the greatest clock of an account
         self._quiet: set[str] = set()
-        self._sight = Sight(scoring.model, self.plan)
-        self._fanout = Fanout(state, lambda name: self._contributions(name).members)
-        self._allowance = 0  # members that may be told in this transaction
-        self._joined: dict[str, dict[str, int]] = {}  # since the last drain: leads by account, and when they came
-        self._why: dict[str, tuple[int, str | None]] = {}  # the time and the event of what last changed an account
+        self._telling = Telling(scoring, state, self._shelf.get, lambda name: self._contributions(name).members)
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Set the timers of recovered accounts, and take in their members."""
         due: list[tuple[int, bytes]] = []
         for key, entry in entries:
-            if key.startswith(b"m"):
-                account, _ = _decode_key(key[1:])
-                self._contributions(account).restore(key, _decode_shares(entry))
-            elif key.startswith(HEAD):
-                self._fanout.restore(key, entry)
+            if key.startswith(MEMBERS):
+                self._contributions(read_member_key(key)[0]).restore(key, _decode_shares(entry))
+            elif key.startswith(TELLS):
+                self._telling.restore(key, entry)
             elif (at := due_of(entry)) is not None:
                 due.append((at, key))
         self._wheel.fill(due)
@@ -87,7 +81,7 @@ class AccountProcessor:
         """Take records in merged order."""
         skew = self._clock() + self.scoring.model.max_future_skew
         names, channels = self.scoring.names, self.scoring.channels
-        self._allowance += len(records)
+        self._telling.allow(len(records))
         for record in records:
             try:
                 if record.topic != names.account_inbox:
@@ -165,54 +159,32 @@ class AccountProcessor:
     def _count(self, member: Member) -> None:
         """Take in what a lead brings, in place of what it brought before."""
         name, contributions = member.account_id, self._contributions(member.account_id)
-        key = b"m" + _encode_entry((name, member.lead))
+        key = member_key(name, member.lead)
         raw = self._changes[key] if key in self._changes else self._state.get(key)
         known = None if raw is None else _decode_shares(raw)
-        joined = self._joined.setdefault(name, {})
         if member.shares is not None:
             contributions.put(key, member.shares, known)
             self._changes[key] = _encode_entry(member.shares)
             if known is None:
-                joined[member.lead] = member.at
+                self._telling.joined(name, member.lead, member.at)
         elif known is not None:
             contributions.drop(key, known)
             self._changes[key] = None
-            joined.pop(member.lead, None)
-
-    # -- what members see -----------------------------------------------------------------------------------------------
-
-    def _tell(self) -> None:
-        """Tell members what is new of their accounts: all of a few, some of many; and those who have joined."""
-        told: set[str] = set()
-        for name, standing, keys in self._fanout.run(self._allowance):
-            seen = self._seen(self._shelf.get(name))
-            for key in keys:
-                self._say(_decode_key(key[1:])[1], name, standing.at, standing.event_id, seen)
-            told.update((name,) if len(keys) == len(self._contributions(name).members) else ())
-        for name, leads in self._joined.items():
-            if leads and name not in told and self._fanout.known(name) is not None:
-                seen = self._seen(self._shelf.get(name))
-                for lead, at in leads.items():
-                    self._say(lead, name, at, None, seen)
-        self._joined.clear()
-        self._allowance = 0
-
-    def _seen(self, account: Account) -> dict[str, object]:
-        return {**self._sight.facts(account), **self._sight.scores(account)}
-
-    def _say(self, lead: str, name: str, at: int, event_id: str | None, seen: dict[str, object]) -> None:
-        value = messages.to_bytes(AccountSeen(lead, name, at, event_id, seen))
-        self._outputs.append(message(self.scoring.names.lead_inbox, messages.ACCOUNT, lead, value, at))
+            self._telling.left(name, member.lead)
 
     # -- time -----------------------------------------------------------------------------------------------------------
 
+    def reached(self) -> int:
+        """The greatest clock of an account that has changed."""
+        return self._reached
+
     def next_due(self) -> int | None:
         """When the first timer may fire."""
-        return AT_ONCE if self._fanout.waiting else self._wheel.next()
+        return AT_ONCE if self._telling.waiting else self._wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Carry the accounts that are due to the last boundary that has passed; True when more are due."""
-        self._allowance = MOST
+        self._telling.allow_most()
         boundary = to_ms // self.plan.resolution * self.plan.resolution
         for due, raw in self._wheel.take(to_ms, budget):
             name = raw[1:].decode()
@@ -228,7 +200,8 @@ class AccountProcessor:
     # -- effects --------------------------------------------------------------------------------------------------------
 
     def _changed(self, name: str, account: Account, at: int, event_id: str | None) -> None:
-        self._why[name] = at, event_id
+        self._reached = max(self._reached, account.subject.clock)
+        self._telling.changed(name, at, event_id)
         self._shelf.change(name, account)
         self._tell_moves(name, account)
 
@@ -240,15 +213,10 @@ class AccountProcessor:
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
         self._wheel.thin(self._due_now)
-        changed = self._shelf.take_changed()
-        for name, account in changed.items():
-            at, event_id = self._why[name]
-            facts, scores = digest(self._sight.facts(account)), digest(self._sight.scores(account))
-            self._fanout.news(name, facts, scores, account.subject.clock, at, event_id)
-        self._tell()
+        self._outputs += self._telling.outputs(self._shelf.changed)  # while those that have changed are surely at hand
         changes, self._changes = self._changes, {}
-        changes.update(self._fanout.changes())
-        for name, account in changed.items():
+        changes.update(self._telling.changes())
+        for name, account in self._shelf.take_changed().items():
             self._publish(name, account)
             due = next_change(account) if name in self._quiet else account.next_look()
             raw = b"a" + name.encode()
@@ -256,7 +224,6 @@ class AccountProcessor:
                 self._wheel.add(due, raw)
             changes[raw] = pack(due, encode(self.plan, account.subject))
         self._quiet.clear()
-        self._why.clear()
         outputs, self._outputs = self._outputs, []
         return Effects(list(changes.items()), outputs)
 

@@ -240,6 +240,10 @@ class LeadProcessor:
 
     # -- time -----------------------------------------------------------------------------------------------------------
 
+    def reached(self) -> int:
+        """The greatest clock of a lead that has changed."""
+        return self._leads.reached
+
     def next_due(self) -> int | None:
         """When the first timer may fire."""
         return self._leads.wheel.next()

@@ -39,6 +39,7 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self.register = Register(self.plan, state, scoring.secret)
         self.wheel = Wheel()
+        self.reached = NEVER  # the greatest clock of a lead
         self.quiet: set[str] = set()  # leads that a timer has carried on: worth looking ahead for
         self.timestamp = 0  # of the record at hand, which what comes of it keeps
         self._why: dict[str, Cause] = {}  # what last changed each changed lead
@@ -75,6 +76,7 @@ class Partition:
     def changed(self, lead: Lead, cause: Cause) -> None:
         """Something has happened to a lead."""
         key = lead.subject.key
+        self.reached = max(self.reached, lead.subject.clock)
         self._why[key] = cause
         self.register.change(key, lead)
         if lead.moves:

@@ -66,6 +66,9 @@ class HalfLife:
     def advance(self, to_ms: int, budget: int) -> bool:
         return False
 
+    def reached(self) -> int:
+        return -1
+
     def next_due(self) -> int | None:
         return None
 

@@ -38,6 +38,7 @@ class CountingProcessor:
         self.changes: dict[bytes, bytes | None] = {}
         self.outputs: list[Output] = []
         self.due: list[tuple[int, bytes]] = []
+        self.latest = -1
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         for key, value in entries:
@@ -57,6 +58,7 @@ class CountingProcessor:
                 time.sleep(3600)
             if counting.inbox and value.startswith(b"to:"):
                 self.outputs.append(Output(counting.inbox, value[3:], b"moved", timestamp_ms=record.timestamp))
+            self.latest = max(self.latest, record.timestamp)
             old = self.changes.get(key) or self.state.get(key)
             state = json.loads(old) if old else {"n": 0, "hash": 0, "due": 0}
             state["n"] += 1
@@ -69,6 +71,9 @@ class CountingProcessor:
             if counting.trace:
                 self.outputs.append(self._to(counting.trace, key, value.decode(), record.timestamp))
             self.changes[key] = json.dumps(state).encode()
+
+    def reached(self) -> int:
+        return self.latest
 
     def _to(self, topic: str, key: bytes, value: object, timestamp: int) -> Output:
         return Output(

@@ -23,7 +23,7 @@ class Timed:
 
     def __init__(self, inner: Processor, file: Path) -> None:
         self._inner, self._file = inner, file
-        self.restore, self.advance = inner.restore, inner.advance
+        self.restore, self.advance, self.reached = inner.restore, inner.advance, inner.reached
         self.next_due, self.drain = inner.next_due, inner.drain
 
     def process(self, records: Sequence[InputRecord]) -> None:

@@ -43,6 +43,10 @@ class HalfLife:
         """Nothing falls due."""
         return False
 
+    def reached(self) -> int:
+        """No timer waits for it."""
+        return -1
+
     def next_due(self) -> int | None:
         """Never."""
         return None

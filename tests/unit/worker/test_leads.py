@@ -11,7 +11,8 @@ from stream_app.contracts import validator
 from stream_app.engine.model.load import load_model
 from stream_app.engine.times import DAY, HOUR, MINUTE, parse_time
 from stream_app.streaming.transaction import default_partition
-from tests.pipeline.desk import PRESENT, Desk, Record, event
+from stream_app.worker.leads import LeadProcessor
+from tests.pipeline.desk import PRESENT, Desk, Record, State, event
 from tests.pipeline.models import small_model
 from tests.pipeline.tables import leads_at
 
@@ -257,6 +258,17 @@ def test_outdated_timers_wake_nobody(desk: Desk) -> None:
         processor.advance(START + 10 * HOUR, 1)
         woken += len(list(processor.drain().changes))
     assert woken == 1
+
+
+def test_only_what_is_taken_lets_time_pass(desk: Desk) -> None:
+    """With `--clock event`, time goes as far as events bring it: what is refused, or came a second time, brings it nowhere."""
+    processor = LeadProcessor(desk.scoring, partition_of("user:ann"), State(), lambda: PRESENT)
+    taken = view(desk, 1, START)
+    processor.process([taken])
+    assert processor.reached() == START
+    processor.process([view(desk, 1, START), view(desk, 2, PRESENT + HOUR), view(desk, 3, START - 300 * DAY)])
+    assert processor.reached() == START
+    assert processor.counts == {"counted": 1, "duplicate": 1, "future": 1, "too_old": 1}
 
 
 def test_timers_survive_a_restart(desk: Desk) -> None:
