@@ -10,6 +10,9 @@ from array import array
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from math import inf
+from typing import Final
+
+import msgspec
 
 from stream_app.engine.accounts import rollup_points
 from stream_app.engine.model.types import Breadth, Rollup
@@ -17,8 +20,22 @@ from stream_app.engine.plan import Plan
 from stream_app.engine.rules.windows import tier_points
 from stream_app.worker.messages import Contribution
 
+MEMBERS: Final = b"m"  # head of their keys in the table
 _NEGLIGIBLE = 1e-15
 _FRACTION = 1074  # binary digits behind the point that any float can have
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_key = msgspec.msgpack.Decoder(tuple[str, str]).decode
+
+
+def member_key(account: str, lead: str) -> bytes:
+    """A member's key in the table."""
+    return MEMBERS + _encode((account, lead))
+
+
+def read_member_key(key: bytes) -> tuple[str, str]:
+    """The account and the lead of a member's key."""
+    return _decode_key(key[len(MEMBERS) :])
 
 
 class Rollups:

@@ -12,6 +12,7 @@ from stream_app.engine.times import DAY, HOUR, format_time, parse_time
 from stream_app.history.replay import Refused, finish, ordered, replay
 from stream_app.ingest.ndjson import read_events
 from stream_app.runtime.world import World
+from stream_app.worker import accounts as accounts_agent
 from stream_app.worker import fanout
 from tests.pipeline.desk import Desk
 from tests.pipeline.models import small_model
@@ -114,10 +115,11 @@ def tables(desk: Desk) -> tuple[dict[str, Any], dict[str, Any]]:
 @pytest.mark.parametrize("few", [False, True])
 def test_final_scores(seed: int, few: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every lead and account, published and raw, and what was refused; facts and scores cross partitions meanwhile:
-    to all members at once, or to one or two in a transaction."""
+    to all members at once, or to one or two in a transaction, by accounts that are hardly ever at hand."""
     if not few:
         for name, value in {"FEW": 0, "LEAST": 1, "MOST": 2, "A_TURN": 1}.items():
             monkeypatch.setattr(fanout, name, value)
+        monkeypatch.setattr(accounts_agent, "AT_HAND", 1)
     chance = random.Random(seed)
     events = history(chance, 120, with_accounts=True)
     world, _, refused = expected(events)
