@@ -1,0 +1,270 @@
+"""Records of the published topics as changes of the projection. Pure.
+
+The rule: a change says all that the store needs for its sets, so that the store never parses a document. What no worker
+of ours wrote is passed over and counted; it stops nobody.
+"""
+
+import datetime
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from stream_app.engine.times import parse_time
+from stream_app.streaming.processor import InputRecord
+from stream_app.worker.entries import is_marker
+
+Subject = Literal["lead", "account"]
+
+TOPICS = ("lead-scores", "account-scores", "transitions", "lead-changelog", "account-changelog")
+"""What is read, by the names of the manifest."""
+STATES = ("lead-changelog", "account-changelog")
+"""Those that hold encoded states, of which explanations are made."""
+
+_DISQUALIFIED = "disqualified"
+_FAR_MS = 10**14  # beyond any time that there is; so many digits minus the time sorts the latest first
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """A score record. `recency`: the subject's latest counted activity as text that sorts the latest first.
+
+    `ranks` has the negated scores (ascending order is then the greatest first), `facets` the lists that the subject is on
+    besides the whole one. `listed` is False for who is in no queue: suppressed leads.
+    """
+
+    offset: int
+    subject: Subject
+    key: str
+    revision: int
+    at: int
+    value: bytes
+    recency: str
+    ranks: dict[str, float]
+    facets: list[str]
+    listed: bool
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """A score record's tombstone."""
+
+    offset: int
+    subject: Subject
+    key: str
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A transition."""
+
+    offset: int
+    subject: Subject
+    key: str
+    value: bytes
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """A person was erased up to `at` (ms)."""
+
+    offset: int
+    key: str
+    at: int
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """An entry of a worker's table (`worker/entries.py`), None where it is gone. `listed`: not disqualified."""
+
+    offset: int
+    subject: Subject
+    key: str
+    entry: bytes | None
+    listed: bool
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """What a member brings to its account, None where it left."""
+
+    offset: int
+    account: str
+    lead: str
+    entry: bytes | None
+
+
+Change = Scored | Gone | Moved | Erased | Stated | Brought
+Reading = Callable[[InputRecord], Change | None]
+
+
+class _Reason(msgspec.Struct):
+    last_at: datetime.datetime | None = None
+
+
+class _Record(msgspec.Struct):
+    """The fields of a score record (formats.md) by which it is found."""
+
+    at: datetime.datetime
+    scores: dict[str, float]
+    bands: dict[str, str]
+    stages: dict[str, str]
+    reasons: list[_Reason]
+    revision: int
+    suppressed: bool
+    owner: str | None
+    account_id: str | None
+
+
+class _Transition(msgspec.Struct):
+    subject: Subject
+    at: str
+    erased: bool = False
+    ladder: str = ""
+
+
+_record = msgspec.json.Decoder(_Record).decode
+_transition = msgspec.json.Decoder(_Transition).decode
+_pair = msgspec.msgpack.Decoder(tuple[str, str]).decode
+_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_cells = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
+_FACTS, _MARKS = 6, 7  # where a state's row has them (engine/encoding.py)
+_STATE = 9  # an entry's due time, then the state's format, then the row
+
+
+class NotOursError(ValueError):
+    """A record that no worker of ours wrote."""
+
+
+def change_of(base: str, record: InputRecord) -> Change | None:
+    """The change that a record of the topic `base` makes; None for one that is nothing to the projection.
+
+    Raises `NotOursError` for what can't be read.
+    """
+    try:
+        return _READERS[base](record)
+    except (ValueError, msgspec.MsgspecError, IndexError) as error:
+        raise NotOursError(f"{record.topic}, partition {record.partition}, offset {record.offset}: {error}") from None
+
+
+def facets_of(stages: dict[str, str], bands: dict[str, str], owner: str | None, account: str | None) -> list[str]:
+    """The lists that a subject is on besides the whole one."""
+    found = [stage_facet(ladder, stage) for ladder, stage in stages.items()]
+    found += [band_facet(name, band) for name, band in bands.items()]
+    if owner is not None:
+        found.append(owner_facet(owner))
+    if account is not None:
+        found.append(account_facet(account))
+    return found
+
+
+def stage_facet(ladder: str, stage: str) -> str:
+    """The list of those on a stage."""
+    return f"stage:{ladder}={stage}"
+
+
+def band_facet(name: str, band: str) -> str:
+    """The list of those in a band."""
+    return f"band:{name}={band}"
+
+
+def owner_facet(owner: str) -> str:
+    """The list of an owner's leads."""
+    return f"owner:{owner}"
+
+
+def account_facet(account_id: str) -> str:
+    """The list of an account's members."""
+    return f"account:{account_id}"
+
+
+def recency_of(at: int) -> str:
+    """A time (ms) as text of one length, the latest first."""
+    return f"{_FAR_MS - at:015d}"
+
+
+def _lead_score(record: InputRecord) -> Change:
+    return _scored("lead", record)
+
+
+def _account_score(record: InputRecord) -> Change:
+    return _scored("account", record)
+
+
+def _scored(subject: Subject, record: InputRecord) -> Change:
+    key = _key(record)
+    value = record.value
+    if value is None:
+        return Gone(record.offset, subject, key)
+    found = _record(value)
+    latest = found.at
+    times = [reason.last_at for reason in found.reasons if reason.last_at is not None]
+    account = found.account_id if subject == "lead" else None
+    return Scored(
+        offset=record.offset,
+        subject=subject,
+        key=key,
+        revision=found.revision,
+        at=_ms(latest),
+        value=value,
+        recency=recency_of(_ms(max(times, default=latest))),
+        ranks={name: -score for name, score in found.scores.items()},
+        facets=facets_of(found.stages, found.bands, found.owner, account),
+        listed=not found.suppressed,
+    )
+
+
+def _moved(record: InputRecord) -> Change | None:
+    if record.value is None:
+        return None
+    found = _transition(record.value)
+    if found.erased:
+        return Erased(record.offset, _key(record), parse_time(found.at))
+    if not found.ladder:
+        return None
+    return Moved(record.offset, found.subject, _key(record), record.value)
+
+
+def _lead_state(record: InputRecord) -> Change | None:
+    key = record.key or b""
+    if not key.startswith((b"user:", b"email:", b"anon:")):
+        return None  # the lane's own, or the mark of an erased lead, which says nothing of the person
+    return _stated("lead", record, key.decode())
+
+
+def _account_entry(record: InputRecord) -> Change | None:
+    key = record.key or b""
+    if key[:1] == b"a":
+        return _stated("account", record, key[1:].decode())
+    if key[:1] == b"m":
+        account, lead = _pair(key[1:])
+        return Brought(record.offset, account, lead, record.value)
+    return None
+
+
+def _stated(subject: Subject, record: InputRecord, key: str) -> Stated:
+    entry = record.value
+    return Stated(record.offset, subject, key, entry, entry is None or not _disqualified(entry))
+
+
+def _disqualified(entry: bytes) -> bool:
+    """Whether the CRM's last word on somebody is that he is none to sell to."""
+    if _DISQUALIFIED.encode() not in entry or is_marker(entry):
+        return False
+    parts: Sequence[msgspec.Raw] = _parts(memoryview(entry)[_STATE:])
+    outcome = _cells(parts[_MARKS]).get("outcome")
+    fact = _cells(parts[_FACTS]).get(_DISQUALIFIED)
+    return (outcome is not None and outcome[2] == _DISQUALIFIED) or (fact is not None and fact[2] is True)
+
+
+def _key(record: InputRecord) -> str:
+    if not record.key:
+        raise ValueError("a record without a key")
+    return record.key.decode()
+
+
+def _ms(at: datetime.datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+_READERS: dict[str, Reading] = {
+    "lead-scores": _lead_score,
+    "account-scores": _account_score,
+    "transitions": _moved,
+    "lead-changelog": _lead_state,
+    "account-changelog": _account_entry,
+}

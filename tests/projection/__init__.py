@@ -1,0 +1,1 @@
+"""What the projection's tests share: one contract for all that keep it, and records as a worker writes them."""
