@@ -22,6 +22,10 @@ class View(Mapping[str, Any]):
         self._account = account
         self._derived: dict[str, Any] | None = None
 
+    def sees(self, account: Mapping[str, Any]) -> bool:
+        """Whether this is what it sees of the account."""
+        return self._account == account
+
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a name, `default` where there is none."""
         value = self._derive().get(name) if name in _DERIVED else None
