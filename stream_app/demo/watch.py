@@ -78,8 +78,9 @@ class Watch:
         match topic.base if topic is not None else "":
             case "transitions":
                 document = orjson.loads(record.value)
-                self.board.transition(document, self.now)
-                transition(document)
+                if "ladder" in document:  # else it says that somebody was erased
+                    self.board.transition(document, self.now)
+                    transition(document)
             case "lead-scores":
                 self.board.lead(key, orjson.loads(record.value) if record.value is not None else None)
             case "account-scores":

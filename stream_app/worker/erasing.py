@@ -46,13 +46,13 @@ class Erasing:
         self._register.mark(key, Erased(kept.seq, kept.revision, {}, max(at, kept.erased_at)))
         for alias in kept.links:
             self._partition.send_link(alias, Erase(erase.request, at, key))
-        document = erased_document(key, erase.request, at, erase.of, known, len(kept.links))
+        document = erased_document(key, erase.request, at, erase.of, known, list(kept.links))
         topic, model = self._partition.scoring.names.transitions, self._partition.scoring.model.name
         self._partition.send(erased_output(topic, document, model))
         self._partition.counts["erasure"] += 1
 
 
-def erased_document(key: str, request: str, at: int, of: str | None, known: bool, aliases: int) -> dict[str, Any]:
+def erased_document(key: str, request: str, at: int, of: str | None, known: bool, aliases: list[str]) -> dict[str, Any]:
     """What `transitions` says of an erasure (schemas/erased.schema.json)."""
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"lead:{key}|erased|{request}")),

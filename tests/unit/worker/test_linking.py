@@ -1,6 +1,7 @@
 """Keys that link and leads that merge over partitions, against the offline replay's one place."""
 
 import json
+import random
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -17,7 +18,7 @@ from stream_app.ingest.ndjson import read_events
 from stream_app.runtime.lead import Lead
 from stream_app.runtime.world import World
 from stream_app.streaming.transaction import default_partition
-from stream_app.worker.entries import is_marker
+from stream_app.worker.entries import Alias, is_marker, marker_of
 from tests.pipeline.desk import Desk
 from tests.pipeline.models import small_model
 from tests.pipeline.tables import lead_of, leads_at
@@ -165,3 +166,96 @@ def test_wherever_events_land_the_scores_are_right(steps: list[Any]) -> None:
     """With all merges done before the next event comes: links are then the same, conflicts and `unlink` included."""
     desk, world = apply(steps, 3, lambda one, place: place)
     compare(desk, world, moves=False)
+
+
+def free_mail_only(steps: list[Any]) -> list[Any]:
+    """Without accounts, whose news take their time."""
+    return [((user, mail and MAILS[1], anon), *rest) for (user, mail, anon), *rest in steps]
+
+
+@settings(max_examples=100)
+@given(steps=STEPS.map(free_mail_only))
+def test_in_one_partition_transitions_are_as_in_one_place(steps: list[Any]) -> None:
+    """Whole documents, those of merges included."""
+    desk, world = apply(steps, 1, lambda one, place: 0)
+    compare(desk, world, moves=True)
+
+
+def pairs(steps: list[Any]) -> list[Any]:
+    """At most two keys an event."""
+    return [((user, None if user and anon else mail, anon), *rest) for (user, mail, anon), *rest in steps]
+
+
+@settings(max_examples=100)
+@given(steps=STEPS.map(free_mail_only).map(pairs))
+def test_an_event_in_its_weaker_keys_partition_takes_it_along(steps: list[Any]) -> None:
+    """So that its transitions are as in one place, whatever partitions its keys belong to."""
+    desk, world = apply(steps, 3, lambda one, place: home(lead_keys(activity_of(one))[-1], 3))
+    compare(desk, world, moves=True)
+
+
+PEOPLE = {
+    "user:u": ["email:a@x.example", "anon:p", "anon:q"],
+    "email:b@gmail.com": ["anon:r"],
+    "user:v": ["email:c@x.example", "anon:s"],
+}
+MET = [(strong, weaker) for strong, keys in PEOPLE.items() for weaker in [*keys, strong]]
+MEETINGS = st.lists(
+    st.tuples(
+        st.sampled_from([*MET, ("email:a@x.example", "anon:p"), ("email:c@x.example", "anon:s")]),
+        st.sampled_from(["page_view", "open", "like", "identify"]),
+        st.integers(0, 20 * 24 * 60),
+        st.sampled_from(["both", "weaker", "strong"]),
+        st.integers(0, 99),  # where it lands
+        st.booleans(),  # a restart after it
+        st.integers(0, 4),  # how many transactions run before the next
+    ),
+    max_size=24,
+)
+
+
+def meetings(steps: list[Any]) -> list[tuple[Event, int, bool, int]]:
+    """Events of people with several keys, in the end all linked."""
+    made: list[tuple[Event, int, bool, int]] = []
+    for number, ((strong, weaker), kind, minutes, which, place, restart, run) in enumerate(steps):
+        named = {"both": {strong, weaker}, "weaker": {weaker}, "strong": {strong}}[which]
+        facts = {"facts": {"job_title": "chief" if number % 2 else "clerk"}} if kind == "identify" else {}
+        made.append((event(number, minutes, sorted(named), kind, **facts), place, restart, run))
+    for strong, keys in PEOPLE.items():
+        for weaker in keys:
+            made.append((event(len(made), 21 * 24 * 60, [strong, weaker], "identify"), len(made), False, 1))
+    return made
+
+
+def reached(desk: Desk, key: str) -> set[str]:
+    """The aliases that an erasure of a lead comes to: those it knows, and those that they know."""
+    lanes = [lane for (agent, _), lane in desk.lanes.items() if agent == "lead"]
+    entries = {key.decode(): entry for lane in lanes for key, entry in lane.state.items()}
+    found, links = set[str](), [(key, alias) for alias in leads(desk)[key].subject.links]
+    while links:
+        of, alias = links.pop()
+        marker = marker_of(entries[alias])
+        if isinstance(marker, Alias) and marker.to == of:
+            found.add(alias)
+            links += [(alias, further) for further in marker.links]
+    return found
+
+
+@settings(max_examples=200)
+@given(steps=MEETINGS, chance=st.randoms(use_true_random=False))
+def test_messages_may_come_in_any_order(steps: list[Any], chance: random.Random) -> None:
+    """Each lane a few records at a time, in any turn, with restarts: the scores are those of one place."""
+    desk, world = Desk(MODEL, partitions=3), World(MODEL)
+    for one, place, restart, run in meetings(steps):
+        send(desk, one, place % 3)
+        world.apply(activity_of(one))
+        for _ in range(run):
+            desk.nibble(chance)
+        if restart:
+            desk.restart()
+    while desk.nibble(chance):
+        pass
+    assert list(desk.records("dead-letters")) == []
+    assert {key for key in leads(desk)} == set(PEOPLE)
+    compare(desk, world, moves=False)
+    assert {key: reached(desk, key) for key in PEOPLE} == {key: set(keys) for key, keys in PEOPLE.items()}
