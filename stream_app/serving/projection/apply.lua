@@ -14,79 +14,57 @@ if last <= position then return {'taken', position} end
 local function row_of(subject, key) return base .. subject .. ':' .. key end
 local function guard_of(subject, key) return base .. 'guard:' .. subject .. ':' .. redis.sha1hex(key) end
 
-local function same(one, other)
-  if #one ~= #other then return false end
-  for i = 1, #one do if one[i] ~= other[i] then return false end end
-  return true
-end
+-- Where a subject stands: `names`, packed, has the lists it is ranked in and the facets it is on; `places`, packed, its
+-- place in each of those lists. A subject that stands nowhere has neither; one that is struck out is in none of them.
 
--- An index says where a subject stands: {recency, {score: negated value}, {facet}, listed}.
-local function strike(subject, key, index, except)
-  local member = index[1] .. key
-  for score in pairs(index[2]) do
-    if not except or except[score] == nil then
-      local list = base .. 'rank:' .. subject .. ':' .. score .. ':'
-      call('ZREM', list, member)
-      for i = 1, #index[3] do call('ZREM', list .. index[3][i], member) end
+-- Moves a subject; `from` and `to` are names as packed, or nil; `lists` and `values` are what `to` and its places hold.
+local function place_anew(subject, key, from, to, lists, values)
+  local head = base .. 'rank:' .. subject .. ':'
+  for i = 1, #lists do call('ZADD', head .. lists[i], values[i], key) end
+  if from == to then return end
+  local old = from and cmsgpack.unpack(from) or {{}, {}}
+  local new = to and cmsgpack.unpack(to) or {{}, {}}
+  local function apart(which)
+    local gone, come = {}, {}
+    for _, name in ipairs(old[which]) do gone[name] = true end
+    for _, name in ipairs(new[which]) do
+      if gone[name] then gone[name] = nil else come[name] = true end
     end
+    return gone, come
   end
+  for list in pairs((apart(1))) do call('ZREM', head .. list, key) end
+  local off, on = apart(2)
+  for facet in pairs(off) do call('SREM', base .. 'on:' .. subject .. ':' .. facet, key) end
+  for facet in pairs(on) do call('SADD', base .. 'on:' .. subject .. ':' .. facet, key) end
 end
 
-local function enter(subject, key, index, except)
-  local member = index[1] .. key
-  for score, value in pairs(index[2]) do
-    if not except or except[score] ~= value then
-      local list = base .. 'rank:' .. subject .. ':' .. score .. ':'
-      call('ZADD', list, value, member)
-      for i = 1, #index[3] do call('ZADD', list .. index[3][i], value, member) end
-    end
-  end
-end
-
--- Moves a subject from where an old index put it to where a new one does; either may be nil.
-local function place_anew(subject, key, old, new)
-  if old and new and old[1] == new[1] and same(old[3], new[3]) then
-    strike(subject, key, old, new[2])
-    enter(subject, key, new, old[2])
-    return
-  end
-  if old then strike(subject, key, old) end
-  if new then enter(subject, key, new) end
-end
-
-local function in_lists(packed, struck)
-  local index = packed and cmsgpack.unpack(packed)
-  if index and index[4] and not struck then return index end
-  return nil
-end
+local NONE = {}
 
 local take = {}
 
-function take.score(subject, key, revision, at, value, recency, ranks, facets, listed)
+function take.score(subject, key, revision, at, value, lists, values, names, places)
   local row = row_of(subject, key)
-  local old = call('HMGET', row, 'revision', 'index', 'struck')
+  local old = call('HMGET', row, 'revision', 'names', 'struck')
   if old[1] then
     if tonumber(old[1]) >= revision then return end
   else
     local guard = call('HMGET', guard_of(subject, key), 'revision', 'erased')
     if tonumber(guard[1] or '0') >= revision or tonumber(guard[2] or '-1') >= at then return end
   end
-  local index = {recency, ranks, facets, listed}
-  call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'index', cmsgpack.pack(index))
-  place_anew(subject, key, in_lists(old[2], old[3]), (listed and not old[3]) and index or nil)
+  call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'names', names, 'places', places)
+  if not old[3] then place_anew(subject, key, old[2], names, lists, values) end
 end
 
 local function remove(subject, key, old)
-  local index = in_lists(old[2], old[3])
-  if index then strike(subject, key, index) end
-  call('HDEL', row_of(subject, key), 'value', 'revision', 'at', 'index')
+  if not old[3] then place_anew(subject, key, old[2], nil, NONE, NONE) end
+  call('HDEL', row_of(subject, key), 'value', 'revision', 'at', 'names', 'places')
   local guard = guard_of(subject, key)
   call('HSET', guard, 'revision', old[1])
   call('EXPIRE', guard, guarded)
 end
 
 function take.gone(subject, key)
-  local old = call('HMGET', row_of(subject, key), 'revision', 'index', 'struck')
+  local old = call('HMGET', row_of(subject, key), 'revision', 'names', 'struck')
   if old[1] then remove(subject, key, old) end
 end
 
@@ -101,7 +79,7 @@ function take.erased(key, at)
   local row = row_of('lead', key)
   call('DEL', base .. 'moves:lead:' .. key)
   call('HDEL', row, 'moves')
-  local old = call('HMGET', row, 'revision', 'index', 'struck', 'at')
+  local old = call('HMGET', row, 'revision', 'names', 'struck', 'at')
   if old[1] and tonumber(old[4]) <= at then remove('lead', key, old) end
   local guard = guard_of('lead', key)
   call('HSET', guard, 'erased', at)
@@ -110,16 +88,15 @@ end
 
 function take.state(subject, key, entry, listed)
   local row = row_of(subject, key)
-  local old = call('HMGET', row, 'struck', 'index')
   if entry then call('HSET', row, 'entry', entry) else call('HDEL', row, 'entry') end
+  local old = call('HMGET', row, 'struck', 'names', 'places')
   if (old[1] == false) == listed then return end
-  local index = in_lists(old[2], false)
+  if listed then call('HDEL', row, 'struck') else call('HSET', row, 'struck', 1) end
+  if not old[2] then return end
   if listed then
-    call('HDEL', row, 'struck')
-    if index then enter(subject, key, index) end
+    place_anew(subject, key, nil, old[2], cmsgpack.unpack(old[2])[1], cmsgpack.unpack(old[3]))
   else
-    call('HSET', row, 'struck', 1)
-    if index then strike(subject, key, index) end
+    place_anew(subject, key, old[2], nil, NONE, NONE)
   end
 end
 

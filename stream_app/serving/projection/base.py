@@ -63,7 +63,7 @@ class Row:
 
 
 Spot = tuple[float, str]
-"""A place in a ranked list: the negated score, and recency with key."""
+"""A place in a ranked list: `changes.rank_of`, and the key."""
 
 
 @dataclass(frozen=True, slots=True)

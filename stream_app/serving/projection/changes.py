@@ -22,14 +22,14 @@ STATES = ("lead-changelog", "account-changelog")
 """Those that hold encoded states, of which explanations are made."""
 
 _DISQUALIFIED = "disqualified"
-_FAR_MS = 10**14  # beyond any time that there is; so many digits minus the time sorts the latest first
+_TELLS_APART = 0.001  # published scores that differ by as much are never ranked by recency
+_FAR_MS = 1 << 42  # the year 2109
 
 
 class Scored(msgspec.Struct, frozen=True):
-    """A score record. `recency`: the subject's latest counted activity as text that sorts the latest first.
+    """A score record. `ranks` has its places by the scores that are ranked (`rank_of`): ascending is the greatest first.
 
-    `ranks` has the negated scores (ascending order is then the greatest first), `facets` the lists that the subject is on
-    besides the whole one. `listed` is False for who is in no queue: suppressed leads.
+    `facets` are what lists can be narrowed to. `listed` is False for who is in no queue: suppressed leads.
     """
 
     offset: int
@@ -38,7 +38,6 @@ class Scored(msgspec.Struct, frozen=True):
     revision: int
     at: int
     value: bytes
-    recency: str
     ranks: dict[str, float]
     facets: list[str]
     listed: bool
@@ -89,7 +88,10 @@ class Brought(msgspec.Struct, frozen=True):
 
 
 Change = Scored | Gone | Moved | Erased | Stated | Brought
-Reading = Callable[[InputRecord], Change | None]
+Ranked = frozenset[str]
+"""The scores by which subjects are ranked. Where one has none of them, it is ranked by each score it has."""
+
+Reading = Callable[[InputRecord, Ranked], Change | None]
 
 
 class _Reason(msgspec.Struct):
@@ -130,13 +132,13 @@ class NotOursError(ValueError):
     """A record that no worker of ours wrote."""
 
 
-def change_of(base: str, record: InputRecord) -> Change | None:
+def change_of(base: str, record: InputRecord, ranked: Ranked = frozenset()) -> Change | None:
     """The change that a record of the topic `base` makes; None for one that is nothing to the projection.
 
     Raises `NotOursError` for what can't be read.
     """
     try:
-        return _READERS[base](record)
+        return _READERS[base](record, ranked)
     except (ValueError, msgspec.MsgspecError, IndexError) as error:
         raise NotOursError(f"{record.topic}, partition {record.partition}, offset {record.offset}: {error}") from None
 
@@ -150,6 +152,11 @@ def facets_of(stages: dict[str, str], bands: dict[str, str], owner: str | None, 
     if account is not None:
         found.append(account_facet(account))
     return found
+
+
+def has_lists(facet: str) -> bool:
+    """Whether a facet has ranked lists of its own. The others narrow a list down while it is read."""
+    return not facet.startswith("account:")
 
 
 def stage_facet(ladder: str, stage: str) -> str:
@@ -172,20 +179,24 @@ def account_facet(account_id: str) -> str:
     return f"account:{account_id}"
 
 
-def recency_of(at: int) -> str:
-    """A time (ms) as text of one length, the latest first."""
-    return f"{_FAR_MS - at:015d}"
+def rank_of(score: float, recency: int) -> float:
+    """A place in a ranked list, lower for a greater score, among equal scores for a later `recency` (ms).
+
+    One number for both, so that a list needs one write. Recency is the part of it below half of the third decimal; of a
+    score below a thousand it is good to the second or two, of one below a million to half an hour.
+    """
+    return -(score + _TELLS_APART / 2 * (min(recency, _FAR_MS) / _FAR_MS))
 
 
-def _lead_score(record: InputRecord) -> Change:
-    return _scored("lead", record)
+def _lead_score(record: InputRecord, ranked: Ranked) -> Change:
+    return _scored("lead", record, ranked)
 
 
-def _account_score(record: InputRecord) -> Change:
-    return _scored("account", record)
+def _account_score(record: InputRecord, ranked: Ranked) -> Change:
+    return _scored("account", record, ranked)
 
 
-def _scored(subject: Subject, record: InputRecord) -> Change:
+def _scored(subject: Subject, record: InputRecord, ranked: Ranked) -> Change:
     key = _key(record)
     value = record.value
     if value is None:
@@ -193,6 +204,8 @@ def _scored(subject: Subject, record: InputRecord) -> Change:
     found = _record(value)
     latest = found.at
     times = [reason.last_at for reason in found.reasons if reason.last_at is not None]
+    recency = _ms(max(times, default=latest))
+    names = [name for name in found.scores if name in ranked] or list(found.scores)
     account = found.account_id if subject == "lead" else None
     return Scored(
         offset=record.offset,
@@ -201,14 +214,13 @@ def _scored(subject: Subject, record: InputRecord) -> Change:
         revision=found.revision,
         at=_ms(latest),
         value=value,
-        recency=recency_of(_ms(max(times, default=latest))),
-        ranks={name: -score for name, score in found.scores.items()},
+        ranks={name: rank_of(found.scores[name], recency) for name in names},
         facets=facets_of(found.stages, found.bands, found.owner, account),
         listed=not found.suppressed,
     )
 
 
-def _moved(record: InputRecord) -> Change | None:
+def _moved(record: InputRecord, _: Ranked) -> Change | None:
     if record.value is None:
         return None
     found = _transition(record.value)
@@ -219,14 +231,14 @@ def _moved(record: InputRecord) -> Change | None:
     return Moved(record.offset, found.subject, _key(record), record.value)
 
 
-def _lead_state(record: InputRecord) -> Change | None:
+def _lead_state(record: InputRecord, _: Ranked) -> Change | None:
     key = record.key or b""
     if not key.startswith((b"user:", b"email:", b"anon:")):
         return None  # the lane's own, or the mark of an erased lead, which says nothing of the person
     return _stated("lead", record, key.decode())
 
 
-def _account_entry(record: InputRecord) -> Change | None:
+def _account_entry(record: InputRecord, _: Ranked) -> Change | None:
     key = record.key or b""
     if key[:1] == b"a":
         return _stated("account", record, key[1:].decode())

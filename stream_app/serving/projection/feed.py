@@ -4,6 +4,7 @@ The rule: the store's position says where to read on, never the group's offset, 
 or everything, is brought up to date all the same.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,13 +13,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_app.errors import KnownError
 from stream_app.serving.projection.base import Place, Projection, Slice
-from stream_app.serving.projection.changes import STATES, TOPICS, NotOursError, change_of
+from stream_app.serving.projection.changes import STATES, TOPICS, NotOursError, Ranked, change_of
 from stream_app.streaming.processor import InputRecord
 from stream_app.topics import Manifest
 
-AT_ONCE = 4_000
+AT_ONCE = 2_000
 """Records taken from Kafka at once."""
-SLICE = 50
+SLICE = 25
 """Records a slice: the server does nothing else while it takes one."""
 SLICE_BYTES = 256 * 1024
 
@@ -50,27 +51,34 @@ def new_consumer(bootstrap: str, security: Mapping[str, Any] | None, **more: Any
 
 
 class Feed:
-    """Feeds one generation from the partitions that a consumer has."""
+    """Feeds one generation from the partitions that a consumer has. While the store takes some slices, the next are made."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, projection: Projection, bases: Mapping[str, str]) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, projection: Projection, bases: Mapping[str, str], ranked: Ranked = frozenset()
+    ) -> None:
         self.generation = -1
         self.taken = 0
         self.passed_over = 0
         self._consumer = consumer
         self._projection = projection
         self._bases = bases
+        self._ranked = ranked
         self._next: dict[TopicPartition, int] = {}
+        self._reached: dict[TopicPartition, int] = {}
+        self._under_way: asyncio.Task[None] | None = None
 
     @property
     def reached(self) -> dict[Place, int]:
         """The position that the store has of each partition."""
-        return {(place.topic, place.partition): offset for place, offset in self._next.items()}
+        return {(place.topic, place.partition): offset for place, offset in self._reached.items()}
 
     async def aim(self, generation: int, places: Iterable[TopicPartition]) -> None:
         """Read on where a generation stands. Raises `ShrunkError`."""
+        await self.stop()
         self.generation = generation
         stored = await self._projection.positions(generation)
         self._next = {place: stored.get((place.topic, place.partition), 0) for place in places}
+        self._reached = dict(self._next)
         if not self._next:
             return
         ends = await self._consumer.end_offsets(list(self._next))
@@ -81,43 +89,67 @@ class Feed:
             self._consumer.seek(place, max(offset, begins[place]))
 
     async def turn(self, wait_ms: int = 100) -> int:
-        """Take what there is, or wait for it a little; how many records. Raises what `Projection.apply` raises."""
+        """Take what there is, or wait for it a little; how many records.
+
+        Raises what `Projection.apply` raises of these or of the records before.
+        """
         if not self._next:
             return 0
         batches = await self._consumer.getmany(*self._next, timeout_ms=wait_ms, max_records=AT_ONCE)
         slices: list[Slice] = []
-        next_ = dict(self._next)
         count = 0
         for place, records in batches.items():
-            if place in next_ and records:
-                slices += self._slices(place, next_[place], records)
-                next_[place] = records[-1].offset + 1
+            if place in self._next and records:
+                slices += await self._slices(place, self._next[place], records)
+                self._next[place] = records[-1].offset + 1
                 count += len(records)
         if not batches:
-            slices += await self._markers(next_)
-        await self._projection.apply(self.generation, slices)
-        self._next = next_
-        self.taken += count
+            slices += await self._markers()
+        await self.settle()
+        if slices:
+            self._under_way = asyncio.create_task(self._apply(slices, dict(self._next), count))
+        if not batches:
+            await self.settle()
         return count
 
-    async def _markers(self, next_: dict[TopicPartition, int]) -> list[Slice]:
+    async def settle(self) -> None:
+        """Return when the store has all that was read. Raises what `Projection.apply` raises."""
+        task, self._under_way = self._under_way, None
+        if task is not None:
+            await task
+
+    async def stop(self) -> None:
+        """Forget what is under way: whether the store took it, its position tells."""
+        task, self._under_way = self._under_way, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # looked at
+
+    async def _apply(self, slices: Sequence[Slice], reached: dict[TopicPartition, int], count: int) -> None:
+        await self._projection.apply(self.generation, slices)
+        self._reached = reached
+        self.taken += count
+
+    async def _markers(self) -> list[Slice]:
         """Slices of nothing: transaction markers take offsets, and only the consumer's position goes past them."""
         found = []
-        for place, offset in next_.items():
+        for place, offset in self._next.items():
             position = await self._consumer.position(place)
             if position > offset:
                 found.append(Slice((place.topic, place.partition), offset, position))
-                next_[place] = position
+                self._next[place] = position
         return found
 
-    def _slices(self, place: TopicPartition, begin: int, records: Sequence[InputRecord]) -> list[Slice]:
+    async def _slices(self, place: TopicPartition, begin: int, records: Sequence[InputRecord]) -> list[Slice]:
         base = self._bases[place.topic]
         name = place.topic, place.partition
         slices: list[Slice] = []
         some, size = [], 0
         for record in records:
             try:
-                change = change_of(base, record)
+                change = change_of(base, record, self._ranked)
             except NotOursError as error:
                 self.passed_over += 1
                 _log.warning("passed over: %s", error)
@@ -128,6 +160,7 @@ class Feed:
             if len(some) >= SLICE or size > SLICE_BYTES:
                 slices.append(Slice(name, begin, record.offset + 1, some))
                 begin, some, size = record.offset + 1, [], 0
+                await asyncio.sleep(0)  # what is under way goes on
         if begin <= records[-1].offset:
             slices.append(Slice(name, begin, records[-1].offset + 1, some))
         return slices

@@ -83,7 +83,7 @@ class _Generation:
     def ranked(self, query: Query) -> Iterator[tuple[Spot, bytes]]:
         """Who is on a list, in its order."""
         found = [
-            ((change.ranks[query.score], change.recency + key), change.value)
+            ((change.ranks[query.score], key), change.value)
             for (subject, key), change in self.scores.items()
             if subject == query.subject and query.score in change.ranks and change.listed
             if (subject, key) not in self.struck and set(query.facets) <= set(change.facets)

@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
 from stream_app.serving.projection.base import GapError, GoneError, Projection
+from stream_app.serving.projection.changes import Ranked
 from stream_app.serving.projection.feed import Feed, ShrunkError, bases_read, ends_of, new_consumer, places_of
 from stream_app.serving.projection.store import refused
 from stream_app.topics import Manifest
@@ -41,6 +42,7 @@ class Settings:
     manifest: Manifest
     group: str
     states: bool = True
+    ranked: Ranked = frozenset()
     security: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -82,7 +84,9 @@ async def project(
     try:
         await consumer.start()
         consumer.subscribe(list(bases), listener=assignments)
-        projector = _Projector(consumer, projection, Feed(consumer, projection, bases), places, assignments, ready)
+        projector = _Projector(
+            consumer, projection, Feed(consumer, projection, bases, settings.ranked), places, assignments, ready
+        )
         await projector.run(stop)
     except KafkaConnectionError:
         raise KnownError(f"Kafka no longer answers at {settings.bootstrap}") from None
@@ -132,6 +136,8 @@ class _Projector:
             except (GapError, GoneError) as error:
                 _log.warning("%s: reading on from where the server stands", error)
                 self._assignments.changed = True
+        with suppress(*_AWAY, GapError, GoneError):
+            await self._feed.settle()
         await self._commit()
 
     async def _turn(self) -> None:

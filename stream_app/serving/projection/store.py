@@ -2,7 +2,7 @@
 
 Keys, under a prefix: `meta` (the live generation, the one being built, the last number) and, under `g<number>:`,
 `positions`, `expected`, `lead:<key>` and `account:<id>` (hashes), `moves:<subject>:<key>` (lists), `members:<account>`
-(hashes), `rank:<subject>:<score>:<facet>` (sorted sets), `guard:...` (what is left of a tombstone, without the key).
+(hashes), `rank:<subject>:<score>:<facet>` (sorted sets), `on:<subject>:<facet>` (sets), `guard:...` (what is left of a tombstone, without the key).
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -29,7 +29,17 @@ from stream_app.serving.projection.base import (
     Slice,
     Spot,
 )
-from stream_app.serving.projection.changes import Brought, Change, Erased, Gone, Moved, Scored, Stated, Subject
+from stream_app.serving.projection.changes import (
+    Brought,
+    Change,
+    Erased,
+    Gone,
+    Moved,
+    Scored,
+    Stated,
+    Subject,
+    has_lists,
+)
 
 GUARD_SECONDS = 8 * 86_400
 """How long a tombstone's guard is kept: longer than the tombstone itself on the topic (`delete.retention.ms`)."""
@@ -239,19 +249,7 @@ def _packed(changes: Sequence[Change]) -> bytes:
 def _wired(change: Change) -> tuple[Any, ...]:
     match change:
         case Scored():
-            return (
-                "score",
-                change.offset,
-                change.subject,
-                change.key,
-                change.revision,
-                change.at,
-                _string(change.value),
-                change.recency,
-                change.ranks,
-                change.facets,
-                change.listed,
-            )
+            return _wired_score(change)
         case Stated(offset, subject, key, entry, listed):
             return "state", offset, subject, key, _string(entry), listed
         case Moved(offset, subject, key, value):
@@ -262,6 +260,21 @@ def _wired(change: Change) -> tuple[Any, ...]:
             return "erased", offset, key, at
         case Brought(offset, account, lead, entry):
             return "brought", offset, account, lead, _string(entry)
+
+
+def _wired_score(change: Scored) -> tuple[Any, ...]:
+    """With the names of the lists it is in and its place in each, and the same packed, as the script keeps them."""
+    lists: list[str] = []
+    values: list[float] = []
+    facets = change.facets if change.listed else []
+    if change.listed:
+        suffixes = ["", *filter(has_lists, facets)]
+        for score, place in change.ranks.items():
+            lists += [f"{score}:{suffix}" for suffix in suffixes]
+            values += [place] * len(suffixes)
+    names, places = _string(_pack((lists, facets))), _string(_pack(values))
+    head = "score", change.offset, change.subject, change.key, change.revision, change.at
+    return *head, _string(change.value), lists, values, names, places
 
 
 def _string(value: bytes | None) -> msgspec.Raw | None:

@@ -1,0 +1,216 @@
+"""What the projection costs: `python -m bench.projection [--updates 100000] [--leads 20000] [--pairs 3] [--json]`.
+
+A Kafka and a Valkey of its own on free ports. In pairs, one after the other, in this process: a plain loop (the same consumer,
+an HSET of each record in pipelines, no guard, no list) and the projector's feed, over the same score records of the default
+model. While the feed runs, another process looks rows and pages up, 200 a second: their times are the lookups'. CPU is
+this process's.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaProducer, TopicPartition
+from redis.asyncio import Redis
+
+from stream_app.engine.times import format_time, parse_time
+from stream_app.local.kafka import KafkaServer
+from stream_app.local.valkey import ValkeyServer
+from stream_app.ops.topics_admin import create_topics
+from stream_app.serving.projection.base import Query
+from stream_app.serving.projection.changes import stage_facet
+from stream_app.serving.projection.feed import AT_ONCE, Feed, new_consumer
+from stream_app.serving.projection.store import Store, open_store
+from stream_app.topics import Manifest, load_manifest
+
+START = parse_time("2026-03-02T09:00:00Z")
+LOOKUPS_A_SECOND = 200
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One run of each: updates a second, CPU microseconds an update, and the lookups' milliseconds meanwhile."""
+
+    plain: float
+    plain_cpu_us: float
+    feed: float
+    feed_cpu_us: float
+    lookups: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+def record(number: int, revision: int, chance: random.Random) -> dict[str, Any]:
+    """A score record of the default model, of ordinary size."""
+    at = format_time(START + revision * 60_000)
+    engagement = (number * 7919 + revision * 3 + chance.randrange(3)) % 100
+    total = engagement // 2 + number % 50
+    rules = ("pricing_page", "demo_request", "webinar", "email_click", "title")
+    return {
+        "lead": f"user:u-{number}",
+        "account_id": f"acct-{number // 10}",
+        "model": {"id": "b2b-saas", "version": "3" * 64},
+        "at": at,
+        "scores": {"fit": 60, "engagement": engagement, "total": total},
+        "raw": {"fit": 60.0, "engagement": engagement + 0.25, "total": total + 0.125},
+        "grades": {"profile": "B4"},
+        "bands": {"temperature": "hot" if total > 50 else "cold"},
+        "stages": {"lifecycle": "mql" if total > 40 else "awareness", "level": "bronze"},
+        "seq": {"lifecycle": 1, "level": 0},
+        "reasons": [{"rule": rule, "score": "engagement", "points": 15.0, "count": 1, "last_at": at} for rule in rules],
+        "revision": revision,
+        "suppressed": False,
+        "owner": f"owner-{number % 50}",
+    }
+
+
+async def fill(bootstrap: str, topic: str, partitions: int, updates: int, leads: int) -> None:
+    """Updates of random leads, their revisions growing."""
+    chance = random.Random(1)
+    revisions = [0] * leads
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=500_000) as producer:
+        waiting: list[Any] = []
+        for _ in range(updates):
+            number = chance.randrange(leads)
+            revisions[number] += 1
+            value = orjson.dumps(record(number, revisions[number], chance))
+            waiting.append(await producer.send(topic, value, b"user:u-%d" % number, partition=number % partitions))
+        await asyncio.gather(*waiting)
+
+
+async def plain(bootstrap: str, url: str, places: Sequence[TopicPartition], updates: int) -> tuple[float, float]:
+    """The plain loop."""
+    consumer = new_consumer(bootstrap, None)
+    redis: Redis = Redis.from_url(url)
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, 0)
+        began, cpu, done = time.perf_counter(), time.process_time(), 0
+        while done < updates:
+            batches = await consumer.getmany(timeout_ms=200, max_records=AT_ONCE)
+            pipeline = redis.pipeline(transaction=False)
+            for records in batches.values():
+                for one in records:
+                    pipeline.hset("plain:" + one.key.decode(), "value", one.value)
+                done += len(records)
+            await pipeline.execute()
+        return done / (time.perf_counter() - began), (time.process_time() - cpu) / done * 1e6
+    finally:
+        await consumer.stop()
+        await redis.aclose()
+
+
+async def feed(
+    bootstrap: str, store: Store, manifest: Manifest, places: Sequence[TopicPartition], updates: int
+) -> tuple[float, float]:
+    """The projector's feed, into an empty generation."""
+    consumer = new_consumer(bootstrap, None)
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, frozenset(["total"]))
+        await made.aim(await store.begin(), places)
+        began, cpu = time.perf_counter(), time.process_time()
+        while made.taken < updates:
+            await made.turn()
+        await made.settle()
+        return made.taken / (time.perf_counter() - began), (time.process_time() - cpu) / made.taken * 1e6
+    finally:
+        await consumer.stop()
+
+
+def lookups(url: str, prefix: str, leads: int, until: Any) -> list[float]:
+    """The milliseconds of rows and pages, asked for at a steady rate until told to stop; in a process of its own."""
+    return asyncio.run(_lookups(url, prefix, leads, until))
+
+
+async def _lookups(url: str, prefix: str, leads: int, until: Any) -> list[float]:
+    chance = random.Random(2)
+    took: list[float] = []
+    async with open_store(url, prefix) as store:
+        await store.row("lead", "user:u-0")
+        await store.page(Query("lead", "total"))
+        began = time.perf_counter()
+        while not until.is_set():
+            asked = time.perf_counter()
+            if len(took) % 2:
+                await store.page(Query("lead", "total", [stage_facet("lifecycle", "mql")], 20))
+            else:
+                await store.row("lead", f"user:u-{chance.randrange(leads)}")
+            took.append((time.perf_counter() - asked) * 1e3)
+            await asyncio.sleep(max(0.0, began + len(took) / LOOKUPS_A_SECOND - time.perf_counter()))
+    return took
+
+
+async def measure(bootstrap: str, url: str, updates: int, leads: int, pairs: int) -> list[Pair]:
+    """The pairs."""
+    manifest = load_manifest("bench-")
+    await create_topics(bootstrap, manifest)
+    topic = manifest["lead-scores"]
+    places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    await fill(bootstrap, topic.name, topic.partitions, updates, leads)
+    found = []
+    context = get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(1, context) as other:
+        for _ in range(pairs):
+            redis: Redis = Redis.from_url(url)
+            await redis.flushall()  # a server of our own
+            await redis.aclose()
+            bare = await plain(bootstrap, url, places, updates)
+            async with open_store(url, "bench:") as store:
+                await store.begin()
+                over = manager.Event()
+                asking = other.submit(lookups, url, "bench:", leads, over)
+                whole = await feed(bootstrap, store, manifest, places, updates)
+                over.set()
+            took = sorted(asking.result(30))
+            p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
+            found.append(Pair(*bare, *whole, len(took), p50, p99, took[-1]))
+            print(found[-1], file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--updates", type=int, default=100_000)
+    parser.add_argument("--leads", type=int, default=20_000)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        KafkaServer(Path(folder) / "kafka", heap="512m") as kafka,
+        ValkeyServer(Path(folder) / "valkey", persist=False) as valkey,
+    ):
+        pairs = asyncio.run(measure(kafka.bootstrap, valkey.url, given.updates, given.leads, given.pairs))
+    if given.json:
+        json.dump([asdict(pair) for pair in pairs], sys.stdout, indent=2)
+        return
+    for name, unit in (
+        ("plain", "HSET loop, updates/s"),
+        ("feed", "projector, updates/s"),
+        ("p99_ms", "lookups' p99, ms"),
+    ):
+        values = [getattr(pair, name) for pair in pairs]
+        print(f"{unit}: {statistics.median(values):,.1f} ({min(values):,.1f}-{max(values):,.1f})")
+    print(f"share: {statistics.median(pair.feed / pair.plain for pair in pairs):.0%}")
+
+
+if __name__ == "__main__":
+    main()
