@@ -98,7 +98,7 @@ def test_no_threshold_is_enough(events: Path) -> None:
 
 def _two(enter: Any) -> Model:
     ladders = {"l": [{"stage": "a"}, {"stage": "mql", "enter": enter, "hold": {}}]}
-    rules = [{"id": "r", "kind": "fact", "score": score, "when": {}, "points": 1} for score in ("s", "t")]
+    rules: list[dict[str, Any]] = [{"id": "r", "kind": "fact", "score": score, "when": {}, "points": 1} for score in ("s", "t")]
     document = {"model": "m", "scores": {"s": {}, "t": {}}, "rules": [rules[0]], "ladders": ladders}
     return load_model(json.dumps(document), "m")
 
