@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from ruamel.yaml import YAML
 
-Kind = Literal["event", "inbox", "scores", "transitions", "dead-letters", "models", "changelog"]
+Kind = Literal["event", "inbox", "scores", "transitions", "dead-letters", "replays", "models", "changelog"]
 Agent = Literal["lead", "account"]
 
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}", re.ASCII)

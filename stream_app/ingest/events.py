@@ -65,6 +65,8 @@ def parse_event(raw: bytes | None, *, channel: str | None, headers: Headers = ()
 
 
 def _enveloped(raw: bytes, channel: str | None, headers: Headers) -> Activity:
+    if sum(len(name) + len(value or b"") for name, value in headers) > limits.HEADER_BYTES:
+        raise Refusal("too_large", f"the record's headers are larger than {limits.HEADER_BYTES} bytes")
     envelope = unwrap(raw, headers)
     try:
         return parse_native(envelope.event, channel)

@@ -1,4 +1,8 @@
-"""Which field of a refused event is wrong, and why, said by the event's JSON Schema. Off the hot path."""
+"""Which field of a refused event is wrong, and why, said by the event's JSON Schema. Off the hot path, but not far.
+
+The rule of this module: what a bad event costs is in proportion to its bytes. The schema stops at the first fault: an
+event of 32 KiB can have ten thousand, and to name them all takes 30 ms.
+"""
 
 import re
 from functools import cache
@@ -29,10 +33,26 @@ def refusal_of(raw: bytes, channel: str | None, error: Exception | None) -> Refu
         return Refusal("schema", "nested too deep")
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         return Refusal("not_json", str(fault))
-    faults = [_refusal(fault) for fault in _schema(channel).iter_errors(event)]
-    if faults:
-        return min(faults, key=lambda fault: fault.code == "no_identity")
-    return _unexplained(event, error)
+    try:
+        return _first_fault(event, channel) or _unexplained(event, error)
+    except ValueError:  # jsonschema_rs refuses to look deeper than 255 levels
+        return Refusal("schema", "nested too deep")
+
+
+def _first_fault(event: Any, channel: str | None) -> Refusal | None:
+    """The first fault that the schema finds; one of the content before the lack of an identity."""
+    found = _fault_by(_schema(channel), event)
+    if found is not None and found.code == "no_identity":
+        return _fault_by(_schema(None), event) or found
+    return found
+
+
+def _fault_by(schema: jsonschema_rs.Draft202012Validator, event: Any) -> Refusal | None:
+    try:
+        schema.validate(event)
+    except jsonschema_rs.ValidationError as fault:
+        return _refusal(fault)
+    return None
 
 
 @cache

@@ -1,6 +1,8 @@
 """The bounds of an event (formats.md, "An event"). `schemas/event.schema.json` states the same; a test compares."""
 
 EVENT_BYTES = 32 * 1024
+HEADER_BYTES = 32 * 1024
+"""Names and values of a record's headers: an event on its second hop takes them along."""
 ENTRIES = 64
 NAME_LENGTH = 128
 STRING_LENGTH = 4_096

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from stream_app.ingest import Refusal
-from stream_app.ingest.dead_letters import Origin, dead_letter_headers
+from stream_app.ingest.dead_letters import PARSING, SCORING, Origin, dead_letter_content
 from stream_app.streaming.processor import InputRecord, Output
 from stream_app.topics import Manifest
 from stream_app.worker.messages import KIND
@@ -59,11 +59,10 @@ def score_output(topic: str, document: Mapping[str, Any], key: bytes) -> Output:
 
 def dead_letter(topic: str, record: InputRecord, refusal: Refusal) -> Output:
     """The original record, with headers that say why and where it was refused."""
-    stage = "TRANSFORMATION" if refusal.code in _BY_THE_ENGINE else "VALUE_CONVERTER"
-    origin = Origin(record.topic, record.partition, record.offset)
-    return Output(
-        topic, record.key, record.value, dead_letter_headers(refusal, origin, headers=record.headers, stage=stage)
-    )
+    stage = SCORING if refusal.code in _BY_THE_ENGINE else PARSING
+    origin = Origin(record.topic, record.partition, record.offset, record.timestamp)
+    letter = dead_letter_content(refusal, origin, record.key, record.value, record.headers, stage)
+    return Output(topic, letter.key, letter.value, letter.headers)
 
 
 def message(topic: str, kind: str, key: str, value: bytes, timestamp: int) -> Output:

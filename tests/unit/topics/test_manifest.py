@@ -80,6 +80,6 @@ def test_bad_prefixes_and_counts_are_refused(prefix: str, partitions: int | None
 
 
 def test_the_manifest_names_each_topic_once() -> None:
-    """Fourteen topics: five of events, two inboxes, five outputs with the models, two changelogs."""
+    """Fifteen topics: five of events, two inboxes, six outputs with the models and what was replayed, two changelogs."""
     names = [topic.base for topic in load_manifest()]
-    assert len(names) == len(set(names)) == 14
+    assert len(names) == len(set(names)) == 15
