@@ -11,7 +11,19 @@ import typer
 from stream_app.cli.console import fail
 from stream_app.errors import KnownError
 
-_GROUPS = ("services", "topics", "produce", "worker", "replay", "model", "lead", "account", "projector", "demo")
+_GROUPS = (
+    "services",
+    "topics",
+    "produce",
+    "worker",
+    "replay",
+    "model",
+    "lead",
+    "account",
+    "dead_letters",
+    "projector",
+    "demo",
+)
 
 
 def make_app() -> typer.Typer:
