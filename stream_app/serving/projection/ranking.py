@@ -36,4 +36,4 @@ def _foremost(card: Scorecard) -> list[str]:
 
 
 def _names(card: Scorecard) -> list[str]:
-    return [score.name for score in (*card.scores, *card.combined)]
+    return [score.name for score in card.scores] + [score.name for score in card.combined]
