@@ -4,17 +4,23 @@ An inbox record whose first header is `kind` is one of ours; its value is JSON. 
 of a lead replaces the one before, so that repeating one changes nothing.
 """
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+from msgspec import Meta
 
+from stream_app.engine.times import LATEST
 from stream_app.ingest import Refusal
 
 EVENT: Final = "event"  # an event on its second hop: value and headers as they were, `channel` its topic's
 MEMBER: Final = "member"  # lead -> account: what a member brings
 ACCOUNT: Final = "account"  # account -> lead: what a member sees of its account
+OURS: Final = "stream-app."  # what the names of our headers start with; a producer's are taken off on the second hop
 KIND: Final = "stream-app.kind"
 CHANNEL: Final = "stream-app.channel"
+
+
+_Time = Annotated[int, Meta(ge=0, le=LATEST)]
 
 
 class Contribution(msgspec.Struct, frozen=True, array_like=True):
@@ -34,7 +40,7 @@ class Member(msgspec.Struct, frozen=True):
 
     lead: str
     account_id: str
-    at: int
+    at: _Time
     cause: str
     event_id: str | None
     shares: list[Contribution] | None
@@ -45,7 +51,7 @@ class AccountSeen(msgspec.Struct, frozen=True):
 
     lead: str
     account_id: str
-    at: int
+    at: _Time
     event_id: str | None
     view: dict[str, Any]
 

@@ -10,7 +10,7 @@ from stream_app.ingest import Refusal
 from stream_app.ingest.dead_letters import PARSING, SCORING, Origin, dead_letter_content
 from stream_app.streaming.processor import InputRecord, Output
 from stream_app.topics import Manifest
-from stream_app.worker.messages import KIND
+from stream_app.worker.messages import KIND, OURS
 
 _BY_THE_ENGINE = ("future", "too_old", "too_many_facts")
 
@@ -71,5 +71,6 @@ def message(topic: str, kind: str, key: str, value: bytes, timestamp: int) -> Ou
 
 
 def forwarded(topic: str, record: InputRecord, key: str, extra: Sequence[tuple[str, bytes]]) -> Output:
-    """A record on its way to the partition of its key; it keeps its timestamp."""
-    return Output(topic, key.encode(), record.value, [*record.headers, *extra], record.timestamp)
+    """A record on its way to the partition of its key; it keeps its timestamp, and the headers that its producer wrote."""
+    own = [header for header in record.headers if not header[0].startswith(OURS)]
+    return Output(topic, key.encode(), record.value, [*own, *extra], record.timestamp)

@@ -12,7 +12,7 @@ from stream_app.ingest.envelopes import Headers
 
 UNKNOWN = "unknown"
 """The reason of a letter that states none: no worker wrote it."""
-REPLAY_OF = "stream-app.replay-of"
+REPLAY_OF = "dead-letters.replay-of"
 """The header of an event that was sent again: the place of its dead letter."""
 
 _PLACE = re.compile(r"(\d{1,6}):(\d{1,18})", re.ASCII)

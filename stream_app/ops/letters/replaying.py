@@ -17,10 +17,11 @@ from stream_app.ops.letters.fixes import Correct, FixError, unframed
 from stream_app.ops.letters.letter import REPLAY_OF, Letter, Place, letter_of
 from stream_app.ops.letters.reading import LettersError, Reader
 from stream_app.ops.letters.replayed import marker, read_replayed
-from stream_app.ops.letters.verdict import NotSendableError, home_of, judge
+from stream_app.ops.letters.verdict import NotSendableError, destination_of, home_of, judge
 from stream_app.streaming.once import OnceSender
 from stream_app.streaming.processor import Output
 from stream_app.topics import Manifest
+from stream_app.worker.messages import OURS
 
 BATCH = 500
 """Letters a transaction, if nothing else is said."""
@@ -101,13 +102,15 @@ class Replay:
 
     def _output(self, letter: Letter, value: bytes | None, activity: Activity) -> Output:
         """The record as it was, with the corrected value: same topic, partition, key, headers and timestamp."""
-        home, origin = home_of(letter, self._manifest), letter.origin
-        partition = origin.partition if origin is not None else None
-        if partition is not None and partition >= self._reader.counts.get(home.name, 0):
+        home, there, origin = home_of(letter, self._manifest), destination_of(letter, self._manifest), letter.origin
+        partition = origin.partition if origin is not None and there is home else None
+        if partition is not None and partition >= self._reader.counts.get(there.name, 0):
             partition = None
         headers = [(name, content or b"") for name, content in letter.headers if name != REPLAY_OF]
+        if there is not home:
+            headers = [(name, content) for name, content in headers if not name.startswith(OURS)]
         headers.append((REPLAY_OF, str(letter.place).encode()))
-        return Output(home.name, letter.key, value, headers, _timestamp(letter, value, activity), partition)
+        return Output(there.name, letter.key, value, headers, _timestamp(letter, value, activity), partition)
 
     async def _send(self, waiting: list[tuple[Letter, Output]]) -> None:
         if self._sender is not None:

@@ -43,6 +43,20 @@ def home_of(letter: Letter, manifest: Manifest) -> Topic:
     return topic
 
 
+def destination_of(letter: Letter, manifest: Manifest) -> Topic:
+    """The topic that a corrected record is sent to: its own.
+
+    For a lead's event that was refused on its second hop that is the event topic it came through, so that the leads it
+    names after the correction are found anew. What an account refused goes to the account again: the lead has taken it.
+    """
+    home = home_of(letter, manifest)
+    if home.kind != "inbox" or home.reader != "lead":
+        return home
+    channel = messages.header(letter.headers, messages.CHANNEL)
+    through = (topic for topic in manifest.events() if topic.channel == channel)
+    return next(through, manifest.topic_of(channel=channel, about_account=False))
+
+
 def judge(letter: Letter, value: bytes | None, manifest: Manifest, now: int) -> Activity:
     """The event that a letter's record states with this value. Raises `Refusal` as a worker does now (milliseconds).
 
