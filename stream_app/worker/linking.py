@@ -60,7 +60,10 @@ class Linking:
     def known(self, lead: Lead, keys: tuple[str, ...]) -> bool:
         """Whether all weaker keys of an event are known to be the lead's."""
         links = lead.subject.links
-        return all(links.get(key) is True for key in keys[1:])
+        for key in keys[1:]:
+            if links.get(key) is not True:
+                return False
+        return True
 
     def link(
         self, lead: Lead, keys: tuple[str, ...], activity: Activity, merged: list[Merged], new: bool
