@@ -32,7 +32,7 @@ class Standing:
         return [self.rounded, self.grades, self.bands, self.stages, self.suppressed, self.owner]
 
 
-def rounded(value: float, precision: int) -> float:
+def rounded(value: float, precision: int) -> int | float:
     """Half away from zero on the shortest decimal form; an `int` where `precision` is 0, unless it is beyond 2**53."""
     if value >= _WHOLE or value <= -_WHOLE:
         return float(value)

@@ -39,7 +39,12 @@ class Card:
 
 def contributions_at(plan: Plan, subject: Subject, view: Mapping[str, Any], unit: int) -> list[float]:
     """Every rule's contribution at `unit`."""
-    return [rule.fact_value(view) if rule.on_facts else rule.value(subject, unit) for rule in plan.rules]
+    found = [0.0] * len(plan.rules)  # most stay 0, and then share one object
+    for index, rule in enumerate(plan.rules):
+        value = rule.fact_value(view) if rule.on_facts else rule.value(subject, unit)
+        if value != 0:
+            found[index] = value
+    return found
 
 
 def scores_of(plan: Plan, contributions: list[float], view: Mapping[str, Any], extras: list[float] | None) -> Scores:
