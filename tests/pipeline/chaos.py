@@ -8,6 +8,7 @@ lanes are at work, some of the backlog is done and some is left (asserted); the 
 
 import argparse
 import asyncio
+import json
 import random
 import shutil
 import signal
@@ -24,7 +25,7 @@ from stream_app.ops.topics_admin import create_topics
 from stream_app.topics import Manifest, Topic
 from tests.lanes.kafka_tools import COMPACT, fill, lag
 from tests.lanes.process import WorkerProcess, until
-from tests.pipeline.story import poison, touches, write
+from tests.pipeline.story import poison, touches, wanderers, write
 from tests.pipeline.system import System
 from tests.pipeline.touchpoints import END, MODEL, PARTITIONS, replayed
 from tests.pipeline.verdict import problems
@@ -87,7 +88,7 @@ class Worker(WorkerProcess):
             "plain": system.plain,
         }
         super().__init__(system.directory, name, settings, "tests.pipeline.chaos_worker")
-        self.name, self.lives = name, 0
+        self.name, self.lives, self.slow = name, 0, slow
 
     def start(self) -> Self:
         """Start it (again)."""
@@ -277,7 +278,8 @@ async def chaos(
     file, expected = backlog
     dead = await made.load(file)
     await made.run(faults)
-    return made, await problems(system, expected, dead, END)
+    events = [json.loads(line) for line in file.read_bytes().splitlines()]
+    return made, await problems(system, expected, dead, END, wanderers(events))
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
-"""A seeded month of touches, closed: every lead has one key, and a known account at any time, so that the right answer is known."""
+"""A seeded month of touches, closed, so that the right answer is known: every lead has a known account at any time, and most
+have one key. Every fourth is a visitor first, and has a name on a day of its own."""
 
 import itertools
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from stream_app.engine.times import format_time, parse_time
+from stream_app.streaming.transaction import default_partition
 from tests.lanes.kafka_tools import Row
 from tests.pipeline.touchpoints import PARTITIONS, sentinels
 
@@ -51,10 +54,40 @@ def _touch(chance: random.Random, number: int, lead: int, accounts: int) -> dict
         "channel": channel,
         "type": "outcome" if channel == "crm" else "impression",
         "time": format_time(time),
-        "user_id": f"lead-{lead}",
+        **_keys(lead, time),
         "account_id": f"acct-{_account(lead, time, accounts)}",
         "properties": properties,
     }
+
+
+def _keys(lead: int, time: int) -> dict[str, str]:
+    """Who it is as far as is known: of a visitor all events carry its id, and from some day on its name too."""
+    user = f"lead-{lead}"
+    if lead % 4:
+        return {"user_id": user}
+    named = START + (2 + lead // 4 % 20) * 86_400_000
+    return {"anonymous_id": _visitor(lead)} | ({"user_id": user} if time >= named else {})
+
+
+@cache
+def _visitor(lead: int) -> str:
+    """A visitor's id; every second one belongs to the partition of the name it will have, the others to another one."""
+    home = _home(f"user:lead-{lead}")
+    names = map(f"visitor-{lead}-{{}}".format, itertools.count())
+    return next(name for name in names if (_home(f"anon:{name}") == home) is (lead % 8 == 0))
+
+
+def _home(key: str) -> int:
+    return default_partition(key.encode(), PARTITIONS)
+
+
+def wanderers(events: list[dict[str, Any]]) -> set[str]:
+    """The leads that are told of from two partitions: which event comes first there is up to the workers, so are the
+    stages that they pass through. Their scores are not."""
+    keys = {
+        f"user:{e['user_id']}": f"anon:{e['anonymous_id']}" for e in events if "user_id" in e and "anonymous_id" in e
+    }
+    return {key for user, anon in keys.items() if _home(user) != _home(anon) for key in (user, anon)}
 
 
 def _account(lead: int, time: int, accounts: int) -> int:
