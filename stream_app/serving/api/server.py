@@ -1,0 +1,81 @@
+"""A process that serves the API: uvicorn with bounds of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from stream_app.errors import KnownError
+from stream_app.serving.api.app import create_app
+from stream_app.serving.api.keyring import Keyring
+from stream_app.serving.api.service import Settings
+from stream_app.serving.projection.store import open_store
+
+_log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: object = None) -> None:
+        """See uvicorn."""
+        await super().startup()
+        if self.started:
+            self._listening(self.servers[0].sockets[0].getsockname()[1])
+
+
+def serve(
+    settings: Settings,
+    *,
+    redis: str,
+    keys: str,
+    key_file: Path,
+    host: str,
+    port: int,
+    listening: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; `listening` is told the port. Raises `KnownError` where it can't."""
+    keyring = Keyring(key_file)
+    keyring.keys()  # a damaged file is told at once
+    asyncio.run(_serve(settings, redis, keys, keyring, host, port, listening))
+
+
+async def _serve(
+    settings: Settings,
+    redis: str,
+    keys: str,
+    keyring: Keyring,
+    host: str,
+    port: int,
+    listening: Callable[[int], None],
+) -> None:
+    async with open_store(redis, keys) as store:
+        config = uvicorn.Config(
+            create_app(settings, store, keyring),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,  # paths name people; the service logs routes
+            server_header=False,
+            lifespan="off",
+            http="h11",
+            ws="none",
+            limit_concurrency=512,
+            backlog=512,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=32_768,
+        )
+        server = _Server(config, listening)
+        try:
+            await server.serve()
+        except SystemExit:
+            raise KnownError(f"can't listen on {host}, port {port}: is it taken?") from None
+        if not server.started:
+            raise KnownError(f"can't listen on {host}, port {port}: is it taken?")
