@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +62,13 @@ def worker(
         ),
     ] = None,
     partitions: Annotated[int | None, typer.Option(min=1, help="Partitions a topic. Default: the manifest's.")] = None,
+    erasure_key: Annotated[
+        str,
+        typer.Option(
+            envvar="STREAM_APP_ERASURE_KEY",
+            help="A secret for the marks of erased leads; the same for all workers, for ever. Best given by the variable.",
+        ),
+    ] = "",
     supervise: Annotated[
         bool, typer.Option("--supervise", help="Start the worker again when it fails, after longer and longer waits.")
     ] = False,
@@ -87,6 +95,7 @@ def worker(
         clock=clock.value,
         store=store.value,
         instance=instance,
+        secret=blake2b(erasure_key.encode()).digest() if erasure_key else b"",
     )
     if parent is None and os.environ.get("STREAM_APP_END_WITH_PARENT"):
         parent = os.getppid()

@@ -17,7 +17,8 @@ from stream_app.worker.leads import LeadProcessor
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """What a worker is told from outside. `app` is its consumer group; `instance` makes it a static member."""
+    """What a worker is told from outside. `app` is its consumer group; `instance` makes it a static member; `secret`
+    keys the digests that are left of erased leads (Scoring.secret)."""
 
     broker: str
     app: str
@@ -25,6 +26,7 @@ class WorkerOptions:
     clock: ClockMode = "wall"
     store: StoreKind = "memory"
     instance: str | None = None
+    secret: bytes = b""
 
 
 def processors(scoring: Scoring, clock: Clock) -> ProcessorFactory:
@@ -62,7 +64,7 @@ def work(
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Score until told to stop. Raises what `run_worker` raises."""
-    factory = processors(compose(model, manifest), clock)
+    factory = processors(compose(model, manifest, options.secret), clock)
     run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready)
 
 
