@@ -1,6 +1,5 @@
 """`stream-app model tune`: the threshold that a team can keep up with."""
 
-import re
 from typing import Annotated, Any
 
 import typer
@@ -41,11 +40,17 @@ def tune(
 
     Example: stream-app model tune my-model.yaml --stage mql --per-week 40 --events events.ndjson
     """
+    from stream_app.engine.model.load import ModelError, load_model
     from stream_app.history.pool import cores
     from stream_app.history.tune import Tuning
-    from stream_app.modelfiles import model_text, read_located_model
+    from stream_app.history.tune_bars import edited_line
+    from stream_app.modelfiles import InvalidModel, model_text
 
-    found_model, locate = read_located_model(model)
+    text, name = model_text(model)
+    try:
+        found_model = load_model(text, name)
+    except ModelError as error:
+        raise InvalidModel(model, error.problems) from error
     now = present()
     with history(events, from_topics, order, bootstrap, prefix, now) as (past, bar):
         tuning = Tuning(
@@ -62,26 +67,15 @@ def tune(
             step=step,
         )
         found = tuning.run()
-    line = locate(found["path"])
-    text = "" if model == "-" else model_text(model)[0].splitlines()[line - 1]
-    found["line"] = line
-    found["edited"] = edited_line(text, found["path"], found["threshold"])
+    found["line"], found["edited"] = None, None
+    if found["threshold"] is not None:
+        found["line"], found["edited"] = edited_line(text, found["keys"], found["threshold"])
     if json:
         print_json(found)
     else:
         _print(found, model)
     if found["threshold"] is None:
         raise typer.Exit(1)
-
-
-def edited_line(text: str, path: str, threshold: float | None) -> str | None:
-    """The line with the threshold in it, where it can be told for sure which number it is; else None."""
-    *_, score, operator = re.split(r"\.", path)
-    number = r"-?\d+(?:\.\d+)?"
-    pattern = rf"(\b{re.escape(score)}\b['\"]?\s*:\s*{{[^{{}}]*?\b{operator}\b['\"]?\s*:\s*){number}"
-    if threshold is None or len(re.findall(pattern, text)) != 1:
-        return None
-    return re.sub(pattern, lambda match: f"{match[1]}{threshold:g}", text)
 
 
 def _print(found: dict[str, Any], model: str) -> None:
@@ -99,5 +93,4 @@ def _print(found: dict[str, Any], model: str) -> None:
         say(f"no threshold keeps arrivals at {found['per_week']:g} a week: other conditions of enter let more in")
         return
     say(f"{model}:{found['line']}: {found['path']}: {found['threshold']:g}")
-    if found["edited"] is not None:
-        typer.echo(found["edited"].strip())
+    typer.echo(found["edited"].strip())

@@ -145,7 +145,7 @@ _NO_RULE = "(no rule's points: the ladder, caps or weights)"
 
 
 def _reasons(reasons: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{row['rule']} {row['points']:+g}" for row in reasons) or _NO_RULE
+    return ", ".join(f"{row['rule']} {round(row['points'], 2):+g}" for row in reasons) or _NO_RULE
 
 
 def _print_scores(scores: list[dict[str, Any]]) -> None:

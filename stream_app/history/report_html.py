@@ -125,7 +125,7 @@ def _reasons(stage: dict[str, Any], what: str) -> Iterator[str]:
 
 
 def _why(reasons: Sequence[dict[str, Any]]) -> str:
-    return ", ".join(f"{_t(row['rule'])} {row['points']:+g}" for row in reasons) or _rule(None)
+    return ", ".join(f"{_t(row['rule'])} {round(row['points'], 2):+g}" for row in reasons) or _rule(None)
 
 
 def _said(values: dict[str, str]) -> str:

@@ -61,6 +61,7 @@ class Tuning:
             "stage": stage,
             "score": bar.score,
             "path": bar.path,
+            "keys": list(bar.keys),
             "per_week": self.per_week,
             "from": now["from"],
             "until": now["until"],

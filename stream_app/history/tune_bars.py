@@ -3,10 +3,12 @@ model with another threshold there."""
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stream_app.engine.model.document import parse_document
 from stream_app.engine.model.load import load_model
 from stream_app.engine.model.problems import ModelError
 from stream_app.engine.model.types import Model
@@ -81,6 +83,16 @@ def values_to_try(model: Model, bar: Bar, step: float) -> list[float]:
 
 
 _MOST = 100_000
+_NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
+
+def edited_line(text: str, keys: Sequence[Key], value: float) -> tuple[int, str]:
+    """The line (and its number, from 1) of a model's text in which a threshold stands, with another value there."""
+    node: Any = parse_document(text, "the model")
+    for key in keys:
+        node = node.value[key]
+    line, start = text.splitlines()[node.line - 1], node.column - 1
+    return node.line, line[:start] + _NUMBER.sub(f"{value:.12g}", line[start:], count=1)
 
 
 def _bars(condition: Any, keys: tuple[Key, ...]) -> Iterator[Bar]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from stream_app.cli.model_tune import edited_line
 from stream_app.engine.model.load import load_model
 from stream_app.engine.model.types import Model
 from stream_app.engine.times import DAY, parse_time
 from stream_app.errors import KnownError
 from stream_app.history.past import Past, past_of
 from stream_app.history.tune import Tuning
-from stream_app.history.tune_bars import bar_of, with_value
+from stream_app.history.tune_bars import bar_of, edited_line, with_value
 from stream_app.history.weeks import length_in_weeks
 from stream_app.ingest import parse_event
 from stream_app.local.simulator import Story, simulate
@@ -98,7 +97,9 @@ def test_no_threshold_is_enough(events: Path) -> None:
 
 def _two(enter: Any) -> Model:
     ladders = {"l": [{"stage": "a"}, {"stage": "mql", "enter": enter, "hold": {}}]}
-    rules: list[dict[str, Any]] = [{"id": "r", "kind": "fact", "score": score, "when": {}, "points": 1} for score in ("s", "t")]
+    rules: list[dict[str, Any]] = [
+        {"id": "r", "kind": "fact", "score": score, "when": {}, "points": 1} for score in ("s", "t")
+    ]
     document = {"model": "m", "scores": {"s": {}, "t": {}}, "rules": [rules[0]], "ladders": ladders}
     return load_model(json.dumps(document), "m")
 
@@ -118,14 +119,16 @@ def test_which_threshold_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "edited"),
+    ("text", "edited"),
     [
-        ("- {stage: mql, enter: {scores: {total: {ge: 50}}}}", "- {stage: mql, enter: {scores: {total: {ge: 65}}}}"),
-        ('"total": {"ge": 50, "lt": 90}', '"total": {"ge": 65, "lt": 90}'),
-        ("any: [{scores: {total: {ge: 50}}}, {scores: {total: {ge: 50}}}]", None),
-        ("scores:", None),
+        (
+            "a:\n  - {enter: {t: {ge: 50}}, hold: {t: {ge: 50}}}\n",
+            (2, "  - {enter: {t: {ge: 65}}, hold: {t: {ge: 50}}}"),
+        ),
+        ('{"a": [{"enter": {"t": {"lt": 9,\n "ge": 50.5}}}]}', (2, ' "ge": 65}}}]}')),
+        ("a:\n- enter:\n    t:\n      ge: 50 # fifty\n", (4, "      ge: 65 # fifty")),
     ],
 )
-def test_the_edited_line(line: str, edited: str | None) -> None:
-    """Only where it is sure which number is meant."""
-    assert edited_line(line, "ladders.l[2].enter.scores.total.ge", 65) == edited
+def test_the_edited_line(text: str, edited: tuple[int, str]) -> None:
+    """The number that is meant, in YAML of any style and in JSON; all else as it was."""
+    assert edited_line(text, ("a", 0, "enter", "t", "ge"), 65) == edited
