@@ -22,6 +22,8 @@ _GROUPS = (
     "account",
     "dead_letters",
     "projector",
+    "serve",
+    "top",
     "demo",
 )
 

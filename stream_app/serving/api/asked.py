@@ -84,6 +84,6 @@ def _limit(text: str) -> int:
 def _checked(name: str, text: str) -> str:
     if not text or len(text) > LONGEST_NAME:
         raise bad_parameter(name, f"expected 1 to {LONGEST_NAME} characters")
-    if any(ord(letter) < 32 or 0xD800 <= ord(letter) <= 0xDFFF for letter in text) or "\ufffd" in text:
-        raise bad_parameter(name, "control characters, or not UTF-8")
+    if any(ord(letter) < 32 for letter in text):
+        raise bad_parameter(name, "control characters")
     return text

@@ -1,10 +1,7 @@
 """What is asked and answered under `/api/v1`, but for the stream (`stream.py`)."""
 
-from typing import Any
-
 import orjson
 
-from stream_app.engine.model.types import Scorecard
 from stream_app.errors import KnownError
 from stream_app.serving.api import cursors, reads
 from stream_app.serving.api.asked import Asked
@@ -12,12 +9,9 @@ from stream_app.serving.api.problems import bad_parameter, not_found
 from stream_app.serving.api.service import Endpoint, Service
 from stream_app.serving.keys import keys_meant
 from stream_app.serving.lookup import Document
-from stream_app.serving.projection.base import Page, Query
-from stream_app.serving.projection.changes import Subject, account_facet, band_facet, owner_facet, stage_facet
-from stream_app.serving.projection.ranking import first_ranked
-
-_STRETCHES = 25
-"""A page is looked for in so many calls at most; then it is shorter, and its cursor goes on."""
+from stream_app.serving.projection.base import Query
+from stream_app.serving.projection.changes import Subject
+from stream_app.serving.projection.lists import ListError, facets_of_names, page_of, score_asked
 
 _LISTS = ("score", "stage", "band", "owner", "account", "order", "limit", "cursor")
 
@@ -129,11 +123,15 @@ async def _account_view(service: Service, asked: Asked, limit: int = 1) -> Docum
 async def _list(service: Service, asked: Asked, subject: Subject) -> Document:
     model = service.settings.scoring.model
     card = model.lead if subject == "lead" else model.account
-    score = _score(asked, card, service.settings.ranked)
     order = asked.text("order") or "highest"
     if order not in ("highest", "lowest"):
         raise bad_parameter("order", "expected highest or lowest")
-    facets = _facets(asked, card)
+    names = [asked.text(name) for name in ("stage", "band", "owner", "account")]
+    try:
+        score = score_asked(card, service.settings.ranked, asked.text("score"))
+        facets = facets_of_names(card, *names)
+    except ListError as error:
+        raise bad_parameter(error.name, str(error)) from None
     bound = cursors.question(subject, score, order, facets)
     text = asked.params.get("cursor")
     after = None if text is None else cursors.read_spot(text, bound)
@@ -145,59 +143,6 @@ async def _list(service: Service, asked: Asked, subject: Subject) -> Document:
         "items": [orjson.Fragment(record) for _, record in page.rows],
         "next": None if page.last is None else cursors.spot_text(bound, page.last),
     }
-
-
-async def page_of(projection: Any, query: Query) -> Page:
-    """A page, read in as many stretches as it takes within reason."""
-    rows: list[Any] = []
-    after = query.after
-    for _ in range(_STRETCHES):
-        wanted = query.limit - len(rows)
-        page = await projection.page(Query(query.subject, query.score, query.facets, wanted, after, query.lowest))
-        rows += page.rows
-        after = page.last
-        if after is None or len(rows) >= query.limit:
-            break
-    return Page(rows, after)
-
-
-def _score(asked: Asked, card: Scorecard, ranked: frozenset[str]) -> str:
-    names = [score.name for score in card.scores] + [score.name for score in card.combined]
-    there = [name for name in names if name in ranked] or names
-    given = asked.text("score")
-    if given is None:
-        found = first_ranked(card, ranked)
-        if found is None:
-            raise not_found("the model has no such scores")
-        return found
-    if given not in there:
-        raise bad_parameter("score", f"lists are ranked by {', '.join(there) or 'none'} (the projector's --rank)")
-    return given
-
-
-def _facets(asked: Asked, card: Scorecard) -> list[str]:
-    facets = []
-    stages = {ladder.name: [stage.name for stage in ladder.stages] for ladder in card.ladders}
-    bands = {band.name: [name for name, _ in band.ranges.bounds] for band in card.bands}
-    if (given := asked.text("stage")) is not None:
-        facets.append(stage_facet(*_one_of("stage", given, stages)))
-    if (given := asked.text("band")) is not None:
-        facets.append(band_facet(*_one_of("band", given, bands)))
-    if (given := asked.text("owner")) is not None:
-        facets.append(owner_facet(given))
-    if (given := asked.text("account")) is not None:
-        facets.append(account_facet(given))
-    return facets
-
-
-def _one_of(name: str, given: str, known: dict[str, list[str]]) -> tuple[str, str]:
-    """`LADDER:STAGE`, or a stage that is on one ladder only; likewise a band."""
-    pairs = [(whole, part) for whole, parts in known.items() for part in parts]
-    found = [pair for pair in pairs if given in (pair[1], f"{pair[0]}:{pair[1]}")]
-    if len(found) != 1:
-        words = ", ".join(f"{whole}:{part}" for whole, part in pairs)
-        raise bad_parameter(name, f"expected one of {words or 'none'}")
-    return found[0]
 
 
 def _history(asked: Asked, who: str, moves: list[Document]) -> Document:

@@ -15,7 +15,7 @@ from stream_app.topics import schemas_folder
 
 Document = dict[str, Any]
 
-_NAME: Document = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
+_NAME: Document = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"^[^\x00-\x1f]+$"}
 _PARAMS: dict[str, tuple[str, Document]] = {
     "score": ("What to rank by. Default: the model's combined score, else its first.", _NAME),
     "stage": ("`LADDER:STAGE`, or a stage that is on one ladder only.", _NAME),

@@ -2,53 +2,24 @@
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from stream_app.engine.times import DAY, HOUR, format_time, parse_time
+from stream_app.engine.times import DAY, format_time
 from stream_app.serving.projection.memory import Memory
-from tests.pipeline.desk import Desk, event
-from tests.pipeline.models import small_model
+from tests.pipeline.desk import Desk
 from tests.projection.asking import Api, project_desk
-
-START = parse_time("2026-03-02T09:20:00Z")
-NOW = START + 2 * DAY
-
-
-def history() -> list[dict[str, Any]]:
-    """Ten leads of two accounts with more and more page views, one of them under two keys; a slash in a key; one
-    suppressed, one disqualified."""
-    made = []
-    for lead in range(10):
-        for view in range(lead + 1):
-            more = {"account_id": f"acme/{lead % 2}"} if view == 0 else {}
-            time = START + (view + lead) * HOUR
-            made.append(event(lead * 100 + view, time, user=f"u/{lead}", channel="web", **more))
-    made.append(event(2000, START + 12 * HOUR, user="u/9", email="nine@x.example", channel="web"))
-    made.append(event(2001, START + 13 * HOUR, user="u/8", channel="crm", type="suppress"))
-    gone = {"outcome": "disqualified"}
-    made.append(event(2002, START + 13 * HOUR, user="u/7", channel="crm", type="outcome", properties=gone))
-    made.append(
-        event(2003, START + 13 * HOUR, user="u/6", channel="crm", type="owner_set", properties={"owner": "Olga Ö."})
-    )
-    made.append(event(2004, START, account_id="acme/1", channel="account", type="funding"))
-    return sorted(made, key=lambda one: str(one["time"]))
+from tests.projection.histories import NOW, START, some_leads
 
 
 @pytest.fixture
 def desk() -> Desk:
     """Everything processed, up to the present."""
-    desk = Desk(small_model())
-    for one in history():
-        topic = f"{one['channel']}-events"
-        key = one.get("user_id") or one["account_id"]
-        desk.send(topic, one, key=f"user:{key}" if "user_id" in one else key, timestamp=parse_time(one["time"]))
-    desk.run()
-    desk.advance(NOW)
-    return desk
+    return some_leads()
 
 
 @pytest.fixture
@@ -87,14 +58,15 @@ async def test_the_queue(desk: Desk, api: Api) -> None:
 async def test_filters(desk: Desk, api: Api) -> None:
     """By stage, band, owner and account, alone and together."""
     every = (await api.get("/leads")).json["items"]
-    for query, holds in {
+    filters: dict[str, Callable[[Any], bool]] = {
         "stage=mql": lambda one: one["stages"]["lifecycle"] == "mql",
         "stage=lifecycle:sql": lambda one: one["stages"]["lifecycle"] == "sql",
         "band=warm": lambda one: one["bands"]["warmth"] == "warm",
         f"owner={quote('Olga Ö.')}": lambda one: one["owner"] == "Olga Ö.",
         "account=acme%2F1": lambda one: one["account_id"] == "acme/1",
         "account=acme%2F1&band=warm": lambda one: one["account_id"] == "acme/1" and one["bands"]["warmth"] == "warm",
-    }.items():
+    }
+    for query, holds in filters.items():
         answer = await api.get(f"/leads?{query}")
         assert answer.json["items"] == [one for one in every if holds(one)], query
         assert answer.json["items"] or "sql" in query, query
