@@ -13,7 +13,7 @@ COPY stream_app stream_app
 RUN uv pip install --no-cache --no-deps -e . && python -m compileall -q stream_app
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --create-home app
+RUN useradd --system --uid 10001 --create-home app && install -d -o app -m 700 /keys
 WORKDIR /app
 COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

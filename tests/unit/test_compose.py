@@ -16,7 +16,7 @@ from stream_app.cli import make_app
 from stream_app.local.jars import kafka_version
 from stream_app.local.services import PARTS
 
-_APP = ("topics", "worker", "demo")
+_APP = ("topics", "worker", "projector", "serve", "demo")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def check_command(words: list[str]) -> set[str]:
             assert isinstance(found, TyperGroup), words
             assert word in found.commands, words
             found = found.commands[word]
-    assert not isinstance(found, TyperGroup), words
+    assert not isinstance(found, TyperGroup) or found.invoke_without_command, words
     for parameter in found.params:
         assert not parameter.required or set(parameter.opts) & set(words), (words, parameter.name)
     variables: set[str] = set()
@@ -57,7 +57,7 @@ def check_command(words: list[str]) -> set[str]:
 
 
 def test_services_are_the_system(services: dict[str, Service]) -> None:
-    """A broker, a store, a job for the topics, workers, and the demo for who asks for it."""
+    """A broker, a store, a job for the topics, workers, projection and API, and the demo for who asks for it."""
     assert set(services) == {"kafka", "valkey", *_APP}
     assert set(services["demo"].profiles or ()) == {"demo"}
     assert [name for name, service in services.items() if service.profiles] == ["demo"]
@@ -71,16 +71,17 @@ def test_commands_exist(services: dict[str, Service], name: str) -> None:
     check_command(words)
 
 
-def test_health_check_of_the_worker_is_a_command(services: dict[str, Service]) -> None:
+@pytest.mark.parametrize("name", ["worker", "projector"])
+def test_health_check_is_a_command(services: dict[str, Service], name: str) -> None:
     """It asks with the image's own program."""
-    check = services["worker"].healthcheck
+    check = services[name].healthcheck
     assert check is not None
     assert isinstance(check.test, list)
     assert check.test[:2] == ["CMD", "stream-app"]
     check_command(check.test[2:])
 
 
-@pytest.mark.parametrize("name", ["kafka", "valkey", "worker"])
+@pytest.mark.parametrize("name", ["kafka", "valkey", "worker", "projector", "serve"])
 def test_long_running_services_have_a_health_check(services: dict[str, Service], name: str) -> None:
     """And come back when they end."""
     assert services[name].healthcheck is not None
@@ -137,8 +138,8 @@ def test_volumes_are_declared(compose: ComposeSpecification, services: dict[str,
 
 
 def test_ports_are_open_to_this_machine_alone(services: dict[str, Service]) -> None:
-    """Neither server asks for a password, so neither listens to the network."""
-    for name in ("kafka", "valkey"):
+    """Kafka and Valkey ask for no password and the API has no TLS, so none listens to the network."""
+    for name in ("kafka", "valkey", "serve"):
         for port in services[name].ports or []:
             address = port if isinstance(port, str) else str(getattr(port, "host_ip", None))
             assert address.startswith("127.0.0.1"), name
