@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.contracts import validator
@@ -161,7 +161,6 @@ def test_a_key_that_was_freed_is_not_the_leads_any_more(ann: Desk) -> None:
     assert set(ann.latest("lead-scores")) == {"user:bob", "email:ann@x.example"}
 
 
-@settings(max_examples=100)
 @given(steps=MEETINGS, chance=st.randoms(use_true_random=False))
 def test_erasing_meets_merges_under_way(steps: list[Any], chance: random.Random) -> None:
     """Asked for while links and merges are on their way: no table holds a key, but of those that no accepted event had
