@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -10,15 +11,26 @@ from redis.asyncio import Redis
 
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import create_topics
-from stream_app.serving.projection.base import Query
+from stream_app.serving.accounts import view_of_account
+from stream_app.serving.api.reads import account_material, document_of, find_lead, lead_material
+from stream_app.serving.lead_view import LeadView
+from stream_app.serving.leads import view_of_lead
+from stream_app.serving.projection.base import Query, Row
 from stream_app.serving.projection.projector import Settings, project
 from stream_app.serving.projection.rebuild import rebuild
 from stream_app.serving.projection.store import Store, open_store
+from stream_app.serving.reading import open_reader
 from stream_app.topics import load_manifest
+from stream_app.worker.composition import compose
+from stream_app.worker.links import Erase, link_output
 from tests.lanes.kafka_tools import lag
 from tests.lanes.process import until
+from tests.pipeline.models import TEXT
+from tests.pipeline.story import write
+from tests.pipeline.system import System
 from tests.projection.contract import ProjectionContract
 from tests.projection.feeding import PARTITIONS, becomes, new_topics, output, projecting, send
+from tests.projection.histories import NOW, history
 from tests.projection.records import move_document, score_document
 
 _numbers = itertools.count()
@@ -107,3 +119,42 @@ async def test_what_is_not_there_is_told(broker: str, valkey: str) -> None:
         with pytest.raises(KnownError, match="Redis: ConnectionError") as told:
             await project(Settings(bootstrap=broker, manifest=manifest, group="noredis"), store, stop)
     assert "secret" not in str(told.value)
+
+
+async def test_what_a_worker_wrote_is_told_as_the_single_view_tells_it(
+    broker: str, projection: Store, tmp_path: Path
+) -> None:
+    """A worker's own topics, aliases and an erasure among them: each lead's record, view and transitions, projected, are
+    those that reading the topics gives (S033 apart, which is read from the events)."""
+    model, file = tmp_path / "small.yaml", tmp_path / "events.ndjson"
+    model.write_text(TEXT)
+    write(file, history())
+    system = await System(broker, tmp_path, model, partitions=PARTITIONS).create()
+    await system.produce(file)
+    erase = output(system.manifest, "lead-inbox", "user:u/3", b"")
+    request = link_output(erase.topic, "user:u/3", Erase("request-1", NOW, None), NOW)
+    await send(broker, system.manifest, request._replace(partition=erase.partition))
+    with system.worker("a") as worker:
+        await worker.ready()
+        await system.caught_up(60, worker.said)
+        assert worker.stop() == 0, worker.said()
+    settings = Settings(bootstrap=broker, manifest=system.manifest, group=f"{system.manifest.prefix}projector")
+    scoring = compose(system.model, system.manifest)
+    async with projecting(settings, projection):
+        pass
+    records = await system.latest("lead-scores")
+    assert len(records) == 9
+    async with open_reader(broker, system.manifest) as reader:
+        for key, record in records.items():
+            found = await find_lead(projection, [key])
+            material = await lead_material(projection, scoring, found)
+            view = await view_of_lead(reader, scoring, [key], NOW)
+            assert isinstance(view, LeadView)
+            assert (document_of(found.row), material.view(NOW, None).as_json()) == (record, view.as_json()), key
+        for name in await system.latest("account-scores"):
+            told = (await account_material(projection, scoring, name)).view(None, None).as_json()
+            seen = await view_of_account(reader, scoring, name)
+            assert seen is not None
+            assert told == seen.as_json(), name
+    assert (await find_lead(projection, ["email:nine@x.example"])).key == "user:u/9"
+    assert await projection.row("lead", "user:u/3") == Row(moves=[])

@@ -17,11 +17,29 @@ local function guard_of(subject, key) return base .. 'guard:' .. subject .. ':' 
 -- Where a subject stands: `names`, packed, has the lists it is ranked in and the facets it is on; `places`, packed, its
 -- place in each of those lists. A subject that stands nowhere has neither; one that is struck out is in none of them.
 
+-- Places wait here until the slice's end, or until something is to be taken out: one call a list is cheaper than many.
+local waiting = {}
+
+local function enter_waiting()
+  for list, pairs_ in pairs(waiting) do call('ZADD', list, unpack(pairs_)) end
+  waiting = {}
+end
+
 -- Moves a subject; `from` and `to` are names as packed, or nil; `lists` and `values` are what `to` and its places hold.
 local function place_anew(subject, key, from, to, lists, values)
   local head = base .. 'rank:' .. subject .. ':'
-  for i = 1, #lists do call('ZADD', head .. lists[i], values[i], key) end
+  for i = 1, #lists do
+    local list = head .. lists[i]
+    local some = waiting[list]
+    if some then
+      some[#some + 1] = values[i]
+      some[#some + 1] = key
+    else
+      waiting[list] = {values[i], key}
+    end
+  end
   if from == to then return end
+  enter_waiting()
   local old = from and cmsgpack.unpack(from) or {{}, {}}
   local new = to and cmsgpack.unpack(to) or {{}, {}}
   local function apart(which)
@@ -51,7 +69,11 @@ function take.score(subject, key, revision, at, value, lists, values, names, pla
     local guard = call('HMGET', guard_of(subject, key), 'revision', 'erased')
     if tonumber(guard[1] or '0') >= revision or tonumber(guard[2] or '-1') >= at then return end
   end
-  call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'names', names, 'places', places)
+  if old[2] == names then
+    call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'places', places)
+  else
+    call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'names', names, 'places', places)
+  end
   if not old[3] then place_anew(subject, key, old[2], names, lists, values) end
 end
 
@@ -110,5 +132,6 @@ for _, change in ipairs(cmsgpack.unpack(ARGV[5])) do
     take[change[1]](change[3], change[4], change[5], change[6], change[7], change[8], change[9], change[10], change[11])
   end
 end
+enter_waiting()
 call('HSET', base .. 'positions', place, last)
 return {'taken', last}
