@@ -21,6 +21,7 @@ _GROUPS = (
     "lead",
     "account",
     "dead_letters",
+    "lag",
     "projector",
     "serve",
     "top",
