@@ -1,6 +1,7 @@
 """Projectors and their server killed while records flow: what is left must be what the topics say, once."""
 
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,16 +13,16 @@ import orjson
 from stream_app.local.valkey import ValkeyServer
 from stream_app.serving.projection.base import Query
 from stream_app.serving.projection.store import Store, open_store
-from stream_app.streaming.once import OnceSender
 from stream_app.streaming.processor import Output
 from stream_app.topics import Manifest
 from tests.lanes.kafka_tools import lag
 from tests.lanes.process import ROOT, WorkerProcess, until
 from tests.pipeline.system import COMMAND
-from tests.projection.feeding import PARTITIONS, becomes, new_topics, output
+from tests.projection.feeding import PARTITIONS, becomes, new_topics, output, send
 from tests.projection.records import move_document, score_document
 
 LEADS = 60
+CHAPTER = 6_000
 
 
 class Projector(WorkerProcess):
@@ -42,55 +43,124 @@ class Projector(WorkerProcess):
 
 
 async def test_kills_of_projectors_and_server(broker: str, tmp_path: Path) -> None:
-    """SIGKILL of each projector, SIGSTOP of one (a zombie), SIGKILL of the server, loss of all it had: each lands while
-    records are unread, and each is followed by a full recovery. No transition is kept twice, none is missing."""
-    chance = random.Random(7)
-    manifest = await new_topics(broker)
-    story = Story(manifest, chance)
-    server = ValkeyServer(tmp_path / "valkey")
-    words = ["--bootstrap", broker, "--prefix", manifest.prefix, "--model", "b2b-saas"]
-    with server:
-        words += ["--redis", server.url]
-        one, two = (Projector(tmp_path, name, words) for name in ("one", "two"))
-        faults: list[Callable[[], None]] = [
-            one.kill,
-            lambda: two.send(signal.SIGSTOP),
-            server.kill,
-            lambda: lose(server),
-            two.kill,
-        ]
-        with one, two:
-            async with OnceSender(broker, f"{manifest.prefix}worker", "worker") as sender:
-                for fault in faults:
-                    await sender.send(story.chapter(400))
-                    one.start()
-                    two.start()
-                    await sender.send(story.chapter(400))
-                    assert await unread(broker, manifest) > 0
-                    fault()
-                    await sender.send(story.chapter(200))
-                    server.start()
-                    one.start()
-                    two.start()
-                    two.send(signal.SIGCONT)
-                    async with open_store(server.url, f"stream-app{manifest.prefix}:") as store:
-                        await becomes(store, story.revisions, 60)
-                        await check_moves(store, story)
-                    one.kill()
+    """Each fault lands while records are being taken, and is followed by a full recovery: nothing is missing, nothing is
+    kept twice, nothing older comes back."""
+    chaos = Chaos(broker, tmp_path, await new_topics(broker))
+    with chaos.server, chaos:
+        await chaos.round(chaos.one.kill)
+        await chaos.round(chaos.server.kill)
+        await chaos.round(chaos.older)
+        await chaos.round(chaos.lose)
+        await chaos.zombie()
+        await chaos.round(chaos.two.kill)
+        await until(chaos.all_committed, 40, chaos.one.said)
+        async with chaos.open_store() as store:
+            page = await store.page(Query("lead", "total", limit=LEADS))
+        ranked = [(orjson.loads(value)["scores"]["total"], spot[1]) for spot, value in page.rows]
+        assert {key for _, key in ranked} == {key for key, known in chaos.story.revisions.items() if known is not None}
+        assert [score for score, _ in ranked] == sorted((score for score, _ in ranked), reverse=True)
+        assert chaos.one.stop() == 0, chaos.one.said()
 
-                one.start()
 
-                async def none_left() -> bool:
-                    return await unread(broker, manifest) == 0
+class Chaos:
+    """Two projectors, their server, what is sent, and what befalls them."""
 
-                await until(none_left, 40, lambda: one.said()[-3000:])
-            async with open_store(server.url, f"stream-app{manifest.prefix}:") as store:
-                page = await store.page(Query("lead", "total", limit=LEADS))
-                ranked = [(orjson.loads(value)["scores"]["total"], spot[1]) for spot, value in page.rows]
-            known = {key for key, revision in story.revisions.items() if revision is not None}
-            assert {key for _, key in ranked} == known
-            assert [score for score, _ in ranked] == sorted((score for score, _ in ranked), reverse=True)
-            assert one.stop() == 0, one.said()
+    def __init__(self, broker: str, folder: Path, manifest: Manifest) -> None:
+        self.broker, self.folder, self.manifest = broker, folder, manifest
+        self.story = Story(manifest, random.Random(7))
+        self.server = ValkeyServer(folder / "valkey")
+
+    def __enter__(self) -> Self:
+        words = ["--bootstrap", self.broker, "--prefix", self.manifest.prefix, "--redis", self.server.url]
+        self.one, self.two = (Projector(self.folder, name, words).start() for name in ("one", "two"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.one.kill()
+        self.two.kill()
+
+    def open_store(self) -> Store:
+        """The projection."""
+        return open_store(self.server.url, f"stream-app{self.manifest.prefix}:")
+
+    async def send(self, length: int) -> None:
+        """A chapter more, in one transaction."""
+        await send(self.broker, self.manifest, *self.story.chapter(length))
+
+    async def round(self, fault: Callable[[], None]) -> None:
+        """A fault amid work, and everything started again."""
+        self.copy()
+        await self.amid_work()
+        fault()
+        self.server.start()
+        self.one.start()
+        self.two.start()
+        await self.send(200)
+        await self.all_right()
+
+    async def zombie(self) -> None:
+        """One is frozen amid work for longer than its session, the other does it all, then it wakes up."""
+        await self.amid_work()
+        self.two.send(signal.SIGSTOP)
+        await self.all_right()
+        self.two.send(signal.SIGCONT)
+        await self.send(200)
+        await self.all_right()
+
+    async def amid_work(self) -> None:
+        """Return when some of a chapter has been taken, and much has not."""
+        async with self.open_store() as store:
+
+            async def taken() -> int:
+                known = await store.generations()
+                positions = {} if known.live is None else await store.positions(known.live)
+                return sum(positions.values())
+
+            await until(self.all_committed, 40, self.one.said)
+            before = await taken()
+            await self.send(CHAPTER)
+
+            async def begun() -> bool:
+                return await taken() > before + CHAPTER // 100
+
+            await until(begun, 40, self.one.said)
+            assert await taken() < before + CHAPTER * 0.9
+
+    def copy(self) -> None:
+        """Keep what the server has on disk."""
+        shutil.rmtree(self.folder / "copy", ignore_errors=True)
+        shutil.copytree(self.server.data_dir, self.folder / "copy", ignore_dangling_symlinks=True)
+
+    def older(self) -> None:
+        """The server comes back as it was at the last copy: its last seconds are lost."""
+        self.server.kill()
+        shutil.rmtree(self.server.data_dir)
+        shutil.copytree(self.folder / "copy", self.server.data_dir)
+
+    def lose(self) -> None:
+        """The server and all it had."""
+        self.server.kill()
+        shutil.rmtree(self.server.data_dir / "appendonlydir")
+
+    async def all_committed(self) -> bool:
+        """Whether the group has committed every record."""
+        topics = [self.manifest[base].name for base in ("lead-scores", "transitions")]
+        return await lag(self.broker, f"{self.manifest.prefix}stream-app-projector", topics, PARTITIONS) == 0
+
+    async def all_right(self) -> None:
+        """Return when the projection is what was sent: records by revision, transitions once each and in order."""
+        async with self.open_store() as store:
+            await becomes(store, self.story.revisions, 60)
+
+            async def all_there() -> bool:
+                rows = [(await store.row("lead", key), count) for key, count in self.story.moves.items()]
+                return all(row.moves_total >= count for row, count in rows)
+
+            await until(all_there, 60, self.one.said)
+            for key, count in self.story.moves.items():
+                row = await store.row("lead", key)
+                seen = [orjson.loads(move)["seq"] for move in row.moves]
+                assert (row.moves_total, seen) == (count, list(range(count, max(0, count - 200), -1))), key
 
 
 class Story:
@@ -118,32 +188,3 @@ class Story:
         self.revisions[key] = self.last[key]
         document = score_document(key, self.last[key], self.chance.randrange(100))
         return output(self.manifest, "lead-scores", key, document)
-
-
-async def check_moves(store: Store, story: Story) -> None:
-    """Each lead's transitions are there, once each and in order."""
-
-    async def all_there() -> bool:
-        for key, count in story.moves.items():
-            if (await store.row("lead", key)).moves_total < count:
-                return False
-        return True
-
-    await until(all_there, 30)
-    for key, count in story.moves.items():
-        row = await store.row("lead", key)
-        seen = [orjson.loads(move)["seq"] for move in row.moves]
-        assert (row.moves_total, seen) == (count, list(range(count, max(0, count - 200), -1))), key
-
-
-async def unread(broker: str, manifest: Manifest) -> int:
-    """Records that the group has not committed."""
-    topics = [manifest[base].name for base in ("lead-scores", "transitions")]
-    return await lag(broker, f"{manifest.prefix}stream-app-projector", topics, PARTITIONS)
-
-
-def lose(server: ValkeyServer) -> None:
-    """The server and all it had."""
-    server.kill()
-    for file in (server.data_dir / "appendonlydir").glob("*"):
-        file.unlink()
