@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ async def test_a_worker_at_work_frozen_and_dead(broker: str, tmp_path: Path) -> 
     write(second, [event(100 + n, old + MINUTE + n, user=f"u{n}", channel="web") for n in range(30)])
     system = await System(broker, tmp_path, model, partitions=PARTITIONS, clock="wall").create()
     await system.produce(first)
-    look = [broker, system.manifest, (system.group,)]
+    look = partial(look_once, broker, system.manifest, (system.group,))
 
-    before = await look_once(*look)
+    before = await look()
     assert {lag.status for lag in before} == {"stopped"}
     assert (sum(lag.reading.lag for lag in before), {lag.reading.committed for lag in before}) == (50, {None})
 
@@ -77,7 +78,7 @@ async def test_a_worker_at_work_frozen_and_dead(broker: str, tmp_path: Path) -> 
 
         worker.send(signal.SIGSTOP)
         await system.produce(second)
-        lags = await look_once(*look)
+        lags = await look()
         web = [lag for lag in lags if lag.reading.topic == system.topic("web-events")]
         assert sum(lag.reading.lag for lag in lags) == sum(lag.reading.lag for lag in web) == 30
         assert {lag.status for lag in web} == {"stalled"}
@@ -91,7 +92,7 @@ async def test_a_worker_at_work_frozen_and_dead(broker: str, tmp_path: Path) -> 
         assert (code, sum(row["lag"] for row in printed)) == (1, 30)
 
         async def is_stopped() -> bool:
-            return {lag.status for lag in await look_once(*look)} == {"stopped"}
+            return {lag.status for lag in await look()} == {"stopped"}
 
         await until(is_stopped, 30.0)
 
