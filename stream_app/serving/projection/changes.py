@@ -12,7 +12,7 @@ import msgspec
 
 from stream_app.engine.times import parse_time
 from stream_app.streaming.processor import InputRecord
-from stream_app.worker.entries import is_marker
+from stream_app.worker.entries import is_marker, state_of
 
 Subject = Literal["lead", "account"]
 
@@ -124,8 +124,8 @@ _transition = msgspec.json.Decoder(_Transition).decode
 _pair = msgspec.msgpack.Decoder(tuple[str, str]).decode
 _parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _cells = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
-_FACTS, _MARKS = 6, 7  # where a state's row has them (engine/encoding.py)
-_STATE = 9  # an entry's due time, then the state's format, then the row
+# Where a state has what is looked for, without decoding the rest (engine/encoding.py).
+_FACTS, _MARKS = 6, 7
 
 
 class NotOursError(ValueError):
@@ -257,7 +257,7 @@ def _disqualified(entry: bytes) -> bool:
     """Whether the CRM's last word on somebody is that he is none to sell to."""
     if _DISQUALIFIED.encode() not in entry or is_marker(entry):
         return False
-    parts: Sequence[msgspec.Raw] = _parts(memoryview(entry)[_STATE:])
+    parts: Sequence[msgspec.Raw] = _parts(memoryview(state_of(entry))[1:])
     outcome = _cells(parts[_MARKS]).get("outcome")
     fact = _cells(parts[_FACTS]).get(_DISQUALIFIED)
     return (outcome is not None and outcome[2] == _DISQUALIFIED) or (fact is not None and fact[2] is True)

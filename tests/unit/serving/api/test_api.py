@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from urllib.parse import quote
 
 import pytest
 
-from stream_app.engine.times import DAY, format_time
+from stream_app.engine.times import DAY, HOUR, format_time
+from stream_app.errors import KnownError
+from stream_app.serving.api.keyring import SCOPES, Keyring
 from stream_app.serving.projection.memory import Memory
-from tests.pipeline.desk import Desk
+from tests.pipeline.desk import Desk, event
+from tests.pipeline.models import small_model
 from tests.projection.asking import Api, project_desk
 from tests.projection.histories import NOW, START, some_leads
 
@@ -53,6 +57,22 @@ async def test_the_queue(desk: Desk, api: Api) -> None:
     assert all(one == records[one["lead"]] for one in found)
     lowest = (await api.get("/leads?order=lowest&limit=500")).json["items"]
     assert [one["lead"] for one in lowest] == [one["lead"] for one in found[::-1]]
+
+
+async def test_fit_and_interest_together_come_first(tmp_path: Path) -> None:
+    """S117: before one who fits and did little, and one who did much and does not fit."""
+    desk, memory = Desk(small_model()), Memory()
+    fits = {"facts": {"job_title": "Chief of all"}}
+    for number, (name, views, more) in enumerate((("fits", 1, fits), ("busy", 3, {}), ("both", 3, fits))):
+        for view in range(views):
+            time = START + view * HOUR
+            one = event(number * 10 + view, time, user=name, channel="web", **more)
+            desk.send("web-events", one, key=f"user:{name}", timestamp=time)
+    desk.run()
+    await project_desk(desk, memory)
+    items = (await Api(desk, memory, tmp_path, NOW).get("/leads")).json["items"]
+    assert items[0]["lead"] == "user:both"
+    assert items[0]["scores"]["total"] > max(one["scores"]["total"] for one in items[1:])
 
 
 async def test_filters(desk: Desk, api: Api) -> None:
@@ -212,3 +232,31 @@ async def test_the_document_is_the_one_checked_in(api: Api, repository: Path) ->
     """`docs/openapi.json` is what is served: `python -m stream_app.serving.api.openapi > docs/openapi.json` writes it."""
     answer = await api.get("/openapi.json", "")
     assert answer.json == json.loads((repository / "docs" / "openapi.json").read_text())
+
+
+async def test_the_page_names_what_there_is(api: Api, repository: Path) -> None:
+    """Every parameter, scope and kind of problem is on docs/query-api.md."""
+    page = (repository / "docs" / "query-api.md").read_text()
+    for path, item in (await api.get("/openapi.json", "")).json["paths"].items():
+        assert path.removeprefix("/api/v1").replace("/accounts/{id}/", "/leads/{key}/") in page, path
+        for parameter in item["get"]["parameters"]:
+            assert f"`{parameter['name']}" in page or f"{{{parameter['name']}}}" in page or "-" in parameter["name"]
+    assert all(f"`{scope}`" in page for scope in SCOPES)
+    sources = "".join(file.read_text() for file in (repository / "stream_app" / "serving" / "api").glob("*.py"))
+    kinds = set(re.findall(r'Problem\(\s*\d{3}, "([a-z-]+)"', sources)) - {"http"}
+    assert len(kinds) > 9
+    assert sorted(kind for kind in kinds if f"`{kind}`" not in page) == []
+
+
+def test_a_damaged_file_of_keys_is_told(tmp_path: Path) -> None:
+    """By its name; and what no key can be made of."""
+    file = tmp_path / "keys.json"
+    file.write_text("{")
+    with pytest.raises(KnownError, match="keys.json: not a file of API keys"):
+        Keyring(file).keys()
+    file.unlink()
+    with pytest.raises(KnownError, match="expected one of leads:read"):
+        Keyring(file).create("x", ["write"], "2026-01-01T00:00:00Z")
+    with pytest.raises(KnownError, match="no key has the id"):
+        Keyring(file).revoke("nope")
+    assert not file.exists()
