@@ -6,7 +6,7 @@ process ends, and the next one starts from the last committed state.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -28,6 +28,10 @@ class InputRecord(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Headers: ...
+
+
+OWN: Final = -1
+"""As the partition of an output: the one with the lane's number, counted round where the topic has fewer."""
 
 
 class Output(NamedTuple):

@@ -15,15 +15,13 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
 
-from stream_app.streaming.processor import Output
+from stream_app.streaming.processor import OWN, Output
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 
 Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
 """Key, value, headers, timestamp in ms."""
 
 _NO_HEADERS: list[tuple[str, bytes]] = []
-_LONGEST_KEY = 1024
-"""Bytes. Only a refused record has a longer key: to hash one of a megabyte takes 100 ms, to remember it a megabyte."""
 
 
 class RecordTooLargeError(Exception):
@@ -97,10 +95,10 @@ class Transactor:
     async def _spread(self, outputs: Sequence[Output], rows: dict[tuple[str, int], list[Row]], now: int) -> None:
         """Sort outputs by topic and partition, keeping their order."""
         for topic, key, value, headers, timestamp, partition in outputs:
-            if partition is None:
+            if partition is None or partition == OWN:
                 count = self._counts.get(topic) or await self._count(topic)
-                short = key is not None and len(key) <= _LONGEST_KEY
-                partition = default_partition(key or b"", count) if short else self._partition % count
+                hashed = key is not None and partition is None
+                partition = default_partition(key or b"", count) if hashed else self._partition % count
             row = (key, value, list(headers) if headers else _NO_HEADERS, now if timestamp is None else timestamp)
             group = rows.get((topic, partition))
             if group is None:

@@ -8,7 +8,7 @@ import orjson
 
 from stream_app.ingest import Refusal
 from stream_app.ingest.dead_letters import PARSING, SCORING, Origin, dead_letter_content
-from stream_app.streaming.processor import InputRecord, Output
+from stream_app.streaming.processor import OWN, InputRecord, Output
 from stream_app.topics import Manifest
 from stream_app.worker.messages import KIND, OURS
 
@@ -58,11 +58,14 @@ def score_output(topic: str, document: Mapping[str, Any], key: bytes) -> Output:
 
 
 def dead_letter(topic: str, record: InputRecord, refusal: Refusal) -> Output:
-    """The original record, with headers that say why and where it was refused."""
+    """The original record, with headers that say why and where it was refused.
+
+    It stays in its partition. The key of a refused record is anybody's: of a flood each may be another, and a megabyte.
+    """
     stage = SCORING if refusal.code in _BY_THE_ENGINE else PARSING
     origin = Origin(record.topic, record.partition, record.offset, record.timestamp)
     letter = dead_letter_content(refusal, origin, record.key, record.value, record.headers, stage)
-    return Output(topic, letter.key, letter.value, letter.headers)
+    return Output(topic, letter.key, letter.value, letter.headers, partition=OWN)
 
 
 def message(topic: str, kind: str, key: str, value: bytes, timestamp: int) -> Output:

@@ -13,6 +13,7 @@ from typing import Any
 from stream_app.engine.model.types import Model
 from stream_app.engine.times import format_time
 from stream_app.streaming.merge import Merge
+from stream_app.streaming.processor import OWN
 from stream_app.streaming.transaction import default_partition
 from stream_app.topics import Agent, load_manifest
 from stream_app.worker.accounts import AccountProcessor
@@ -190,7 +191,8 @@ class Desk:
         effects = lane.processor.drain()
         lane.state.take(effects.changes)
         for topic, key, value, headers, timestamp, partition in effects.outputs:
-            self._append(topic, key, value, headers, timestamp if timestamp is not None else self.present, partition)
+            place = lane.partition if partition == OWN else partition
+            self._append(topic, key, value, headers, timestamp if timestamp is not None else self.present, place)
 
     def restart(self) -> None:
         """Lose every processor, and recover from the states."""
