@@ -29,9 +29,14 @@ class QuietWorld(World):
         if self._alone:
             model = replace(model, account=Scorecard())
         super().__init__(model)
-        self._accounts = _Accounts(model, self.plan, self.account_plan, self._gather)
-        self.accounts = self._accounts.known
+        self._accounts = self._seen = _Accounts(model, self.plan, self.account_plan, self._gather)
+        self.accounts = self._seen.known
         self._moved = moved
+
+    def close(self) -> None:
+        """Let go of everybody, so that memory is free again without a garbage collection."""
+        self.leads.clear()
+        self._seen.close()
 
     def _apply_to_lead(self, key: str, keys: tuple[str, ...], activity: Activity) -> bool:
         lead = self.leads.get(key)
@@ -60,6 +65,11 @@ class QuietWorld(World):
 
 
 class _Accounts(Accounts):
+    def close(self) -> None:
+        """Let go of everybody."""
+        self.known.clear()
+        self._rosters.clear()
+
     def place(self, lead: Lead) -> None:
         key = lead.subject.key
         if self.plan.scores or key not in self._homes or self._homes[key] != lead.account_id:

@@ -48,11 +48,12 @@ class Arrivals(msgspec.Struct):
 
 def try_bars(setup: bytes, part: bytes, said: Said) -> bytes:
     """Replay one part (a `Work` of `pool`): an encoded `Trials` and the places of its events; an encoded `Arrivals`."""
-    with no_collections(part):
+    with no_collections():
         trials, model = _prepared(setup)
         run = _Run(trials, model)
         events_at(trials.path, part, said, run.apply)
         run.world.tick(trials.until)
+        run.world.close()
         return msgspec.msgpack.encode(run.arrivals)
 
 
