@@ -144,7 +144,9 @@ async def test_transitions_as_they_come(broker: str, served: Served) -> None:
             assert (answer.status, answer.content_type) == (400, "application/problem+json")
         async with client.get(f"{served.url}/api/v1/leads", headers={"Authorization": "Bearer no"}) as answer:
             assert answer.status == 401
-    assert served.server.stop() == 0, served.server.said()
+        async with client.get(url) as answer:
+            assert (await _event(answer))["event"] == "open"
+            assert served.server.stop() == 0, served.server.said()  # a stream does not keep it
 
 
 async def _move(broker: str, manifest: Manifest, key: str, seq: int) -> None:

@@ -6,7 +6,7 @@ or everything, is brought up to date all the same.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -103,8 +103,7 @@ class Feed:
                 slices += await self._slices(place, self._next[place], records)
                 self._next[place] = records[-1].offset + 1
                 count += len(records)
-        if not batches:
-            slices += await self._markers()
+        slices += await self._markers(batches)
         await self.settle()
         if slices:
             self._under_way = asyncio.create_task(self._apply(slices, dict(self._next), count))
@@ -132,10 +131,12 @@ class Feed:
         self._reached = reached
         self.taken += count
 
-    async def _markers(self) -> list[Slice]:
+    async def _markers(self, batches: Collection[TopicPartition]) -> list[Slice]:
         """Slices of nothing: transaction markers take offsets, and only the consumer's position goes past them."""
         found = []
         for place, offset in self._next.items():
+            if place in batches:
+                continue
             position = await self._consumer.position(place)
             if position > offset:
                 found.append(Slice((place.topic, place.partition), offset, position))

@@ -145,11 +145,12 @@ class _Projector:
             await self._aim()
         count = await self._feed.turn()
         now = time.monotonic()
-        if now - self._committed_at >= _COMMIT_EVERY_S:
+        due = now - self._committed_at >= _COMMIT_EVERY_S
+        if due:
             self._committed_at = now
             await self._commit()
-        if not count:
-            await self._idle(now)
+        if due or not count:
+            await self._look(now)
 
     async def _aim(self) -> None:
         """Find the live generation, or begin one, and read on where it stands."""
@@ -165,8 +166,8 @@ class _Projector:
         except IllegalStateError:
             self._assignments.changed = True  # a partition went while its position was asked for
 
-    async def _idle(self, now: float) -> None:
-        """What can wait until there is nothing to read."""
+    async def _look(self, now: float) -> None:
+        """Whether the generation is still the live one, and has caught up; and now and then, what is left of others."""
         if not self._assignments.changed:
             known = await self._projection.generations()
             if known.live != self._feed.generation:
