@@ -1,6 +1,6 @@
 # stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-peers compile format lock clean
+.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-projection bench-peers compile format lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -66,6 +66,9 @@ bench: compile ## Measure the compiled engine: activities a second, bytes a lead
 
 bench-accounts: $(STAMP) ## Measure accounts of 10, 1,000 and 50,000 members: a change of one, of facts, memory
 	$(BIN)/python -m bench.accounts
+
+bench-projection: $(STAMP) ## Measure the projection beside a plain HSET loop, and look-ups meanwhile
+	$(BIN)/python -m bench.projection --pairs 5
 
 bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
 	$(BIN)/python -m bench.peers

@@ -10,6 +10,7 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import say
+from stream_app.cli.logs import log_from
 from stream_app.cli.reading import Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 
@@ -56,7 +57,7 @@ def projector(
     """
     if context.invoked_subcommand is not None:
         return
-    _log(log_level)
+    log_from(log_level)
     settings = _settings(bootstrap, prefix, group, states, model, rank)
     asyncio.run(_project(settings, redis_of(redis), keys_of(namespace, prefix)))
 
@@ -130,9 +131,3 @@ def _settings(
         states=states,
         ranked=ranked_scores(read_model(model), rank or ()),
     )
-
-
-def _log(level: str) -> None:
-    from stream_app.cli.worker import _log as log
-
-    log(level)

@@ -8,6 +8,7 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import print_json, print_table, say
+from stream_app.cli.logs import log_from
 from stream_app.cli.reading import Json, Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 from stream_app.engine.times import format_time
@@ -66,14 +67,13 @@ def serve(
     """
     if context.invoked_subcommand is not None:
         return
-    from stream_app.cli.worker import _log
     from stream_app.modelfiles import read_model
     from stream_app.serving.api.server import serve as run
     from stream_app.serving.api.service import Settings
     from stream_app.serving.projection.ranking import ranked_scores
     from stream_app.worker.composition import compose
 
-    _log(log_level)
+    log_from(log_level)
     manifest, found = manifest_of(prefix), read_model(model)
     settings = Settings(
         scoring=compose(found, manifest),
