@@ -2,31 +2,24 @@
 
 import asyncio
 import json
-import os
 import sys
-from asyncio.subprocess import PIPE
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from stream_app.contracts import validator
-from stream_app.engine.times import HOUR, MINUTE, format_time, parse_time
-from stream_app.ingest import Refusal, parse_event
-from stream_app.ingest.dead_letters import Origin, dead_letter_content
+from stream_app.engine.times import HOUR, MINUTE, format_time
+from stream_app.ingest import Refusal
 from stream_app.streaming.transaction import default_partition
-from tests.lanes.kafka_tools import read_all
-from tests.lanes.process import ROOT
 from tests.pipeline.desk import event
+from tests.pipeline.letters import GOOD, START, command, finish, refuse, sent_again, start
 from tests.pipeline.models import TEXT
-from tests.pipeline.system import COMMAND, System
+from tests.pipeline.system import System
 
-START = parse_time("2026-03-02T09:20:00Z")
 PARTITIONS = 2
-GOOD = event(1, START, user="ann")
 
 
 @pytest.fixture
@@ -41,51 +34,6 @@ def model(tmp_path: Path) -> Path:
 async def system(broker: str, tmp_path: Path, model: Path) -> System:
     """Topics of our own, no worker."""
     return await System(broker, tmp_path, model, partitions=PARTITIONS).create()
-
-
-async def command(
-    system: System, *words: str, code: int = 0, editor: str = "", stdin: bytes = b""
-) -> tuple[bytes, str]:
-    """`stream-app dead-letters ...`: what it wrote to both outputs. It must end with `code`."""
-    place = ["--bootstrap", system.broker, "--prefix", system.manifest.prefix]
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, "dead-letters", *words, *place, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT,
-        env={**os.environ, "EDITOR": editor, "VISUAL": ""},
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(60):
-            out, err = await process.communicate(stdin)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == code, err.decode()
-    return out, err.decode()
-
-
-async def refuse(system: System, values: list[bytes | None], topic: str = "web-events", **more: Any) -> list[str]:
-    """Dead letters as a worker writes them, in partition 0; their places."""
-    headers, offset = more.get("headers", []), more.get("offset", 0)
-    places = []
-    home = system.manifest[topic]
-    async with AIOKafkaProducer(bootstrap_servers=system.broker, max_request_size=9 << 20) as producer:
-        for number, value in enumerate(values):
-            try:
-                parse_event(value, channel=home.channel, headers=headers)
-                refusal = more["why"]
-            except Refusal as found:
-                refusal = found
-            origin = Origin(home.name, number % PARTITIONS, offset + number, START + number)
-            letter = dead_letter_content(refusal, origin, b"user:ann", value, headers)
-            sent = await producer.send_and_wait(
-                system.topic("dead-letters"), letter.value, letter.key, 0, headers=letter.headers
-            )
-            places.append(f"0:{sent.offset}")
-    return places
-
-
-async def sent_again(system: System, topic: str = "web-events") -> list[Any]:
-    """What lies in an event topic, as readers see it."""
-    return await read_all(system.broker, system.topic(topic), PARTITIONS)
 
 
 async def test_from_refusal_to_score(system: System) -> None:
@@ -223,17 +171,9 @@ async def test_two_at_once_send_each_letter_once(system: System) -> None:
     words = ("replay", "--reason", "schema", "--remove", "/colour", "--batch", "5")
 
     async def run() -> int:
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "dead-letters", *words, "--bootstrap", system.broker, "--prefix", system.manifest.prefix,
-            stdout=PIPE, stderr=PIPE, cwd=ROOT,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(60):
-                _, err = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        assert process.returncode == 0 or "another replay of dead letters has taken over" in err.decode(), err.decode()
+        process = await start(system, *words)
+        _, said = await finish(process)
+        assert process.returncode == 0 or "another replay of dead letters has taken over" in said, said
         return process.returncode or 0
 
     codes = await asyncio.gather(run(), run(), run())
