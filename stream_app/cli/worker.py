@@ -72,6 +72,18 @@ def worker(
     supervise: Annotated[
         bool, typer.Option("--supervise", help="Start the worker again when it fails, after longer and longer waits.")
     ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="STREAM_APP_METRICS_PORT",
+            help="Serve /metrics, /livez and /readyz on this port; 0 takes a free one and says which.",
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(envvar="STREAM_APP_METRICS_HOST", help="The address to serve them on.")
+    ] = "127.0.0.1",
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
     log_level: Annotated[
         str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
@@ -82,6 +94,8 @@ def worker(
     A worker that fails ends with a code other than 0: run it under a supervisor, or with --supervise.
     """
     from stream_app.modelfiles import read_model
+    from stream_app.ops.observed import observe
+    from stream_app.ops.worker_metrics import Ledger
     from stream_app.streaming.settings import SettingsError
     from stream_app.worker.main import WorkerOptions, work
 
@@ -99,8 +113,18 @@ def worker(
     )
     if parent is None and os.environ.get("STREAM_APP_END_WITH_PARENT"):
         parent = os.getppid()
+    ledger = Ledger()
+    observed = observe(metrics_host, metrics_port, ledger)
     try:
-        work(options, read_model(model), manifest_of(prefix, partitions), parent=parent, ready=lambda: say("ready"))
+        work(
+            options,
+            read_model(model),
+            manifest_of(prefix, partitions),
+            parent=parent,
+            ready=lambda: say("ready"),
+            made=ledger.made,
+            observe=observed,
+        )
     except SettingsError as error:
         raise KnownError(str(error)) from None
 

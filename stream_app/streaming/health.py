@@ -89,6 +89,7 @@ async def watch_progress(
             progressed_at, seconds = stuck.get(lane.name, (lane.progressed_at, 0))
             seconds = seconds + 1 if lane.owes() and lane.progressed_at == progressed_at else 0
             now[lane.name] = (lane.progressed_at, seconds)
+            lane.stats.stuck_seconds = seconds
             if seconds > limits.no_progress:
                 end_process(f"lane {lane.name} has work and made no progress for {seconds} s")
         stuck = now

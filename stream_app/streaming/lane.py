@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from stream_app.streaming import timer
@@ -21,23 +20,13 @@ from stream_app.streaming.positions import NOWHERE, POSITIONS_KEY, Positions, en
 from stream_app.streaming.processor import Clock, Processor, ProcessorFactory
 from stream_app.streaming.recovery import recover, replay_into
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
+from stream_app.streaming.stats import LaneStats
 from stream_app.streaming.store import PartitionStore
 from stream_app.streaming.transaction import Transactor
 
 log = logging.getLogger(__name__)
 
 IDLE_COMMIT_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class LaneStats:
-    """Counts since the lane was opened."""
-
-    records: int = 0
-    transactions: int = 0
-    outputs: int = 0
-    changes: int = 0
-    transaction_seconds: float = 0.0
 
 
 class Lane:
@@ -85,7 +74,7 @@ class Lane:
     async def open(self, factory: ProcessorFactory) -> Positions:
         """Fence earlier owners and recover; where the lane's inputs go on. Records are taken after `release`."""
         await self._transactor.start()
-        self._committed = await recover(self._settings, self.agent, self.partition, self.store)
+        self._committed = await recover(self._settings, self.agent, self.partition, self.store, self.stats)
         self._seen = self._committed.seen
         self._processor = factory(self.agent.name, self.partition, self.store)
         entries = await replay_into(self._processor, self.store)
@@ -93,6 +82,11 @@ class Lane:
         self.opened = True
         self._tasks = [asyncio.create_task(self._guard(run())) for run in (self._work, self._commit_in_turn)]
         return self._committed
+
+    @property
+    def processor(self) -> Processor | None:
+        """The scoring in it, once it is open."""
+        return self._processor if self.opened else None
 
     def release(self, positions: dict[str, int] | None = None) -> dict[str, int]:
         """Take records again, from `positions` or from where it stood; where each topic goes on."""
@@ -202,6 +196,7 @@ class Lane:
 
     def _step(self) -> bool:
         """Process a slice of records and of timers; whether there was anything."""
+        began = time.perf_counter()
         records = self._merge.take(self._pacing.slice_records, self._ended)
         if records:
             self._processor.process(records)
@@ -209,6 +204,8 @@ class Lane:
             self._pending += len(records)
             self.stats.records += len(records)
         advanced = self._time_due and self._advance()
+        if records or advanced:
+            self.stats.engine_seconds += time.perf_counter() - began
         return bool(records) or advanced
 
     def _advance(self) -> bool:
@@ -253,7 +250,9 @@ class Lane:
 
     async def _commit(self) -> None:
         processed, self._pending = self._pending, 0
+        draining = time.perf_counter()
         effects = self._processor.drain()
+        self.stats.engine_seconds += time.perf_counter() - draining
         changes = dict(effects.changes)
         if any(map(is_reserved, changes)):
             raise ValueError(f"lane {self.name}: a key that starts with a zero byte is the lane's own")
@@ -271,11 +270,8 @@ class Lane:
             self.store.committed(reached)
         self._committed, self._last_batch = positions, processed
         self.progressed_at = self._committed_at = time.monotonic()
-        stats = self.stats
-        stats.transactions += 1
-        stats.outputs += len(effects.outputs)
-        stats.changes += len(changes)
-        stats.transaction_seconds += self.progressed_at - began
+        self.stats.committed(self.progressed_at - began, processed, len(effects.outputs), len(changes))
+        self.stats.told(effects.caused, time.time_ns() // 1_000_000)
 
     def _placed(self) -> bool:
         return all(expected is not None for expected in self._expected)

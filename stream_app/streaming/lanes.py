@@ -16,6 +16,7 @@ from stream_app.streaming.garbage import sweep
 from stream_app.streaming.lane import Lane
 from stream_app.streaming.processor import Clock, ProcessorFactory
 from stream_app.streaming.settings import AgentSettings, SettingsError, WorkerSettings
+from stream_app.streaming.stats import LaneStats
 from stream_app.streaming.store import PartitionStore
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class Lanes:
         self._opening: dict[Unit, asyncio.Task[None]] = {}
         self._assigned: set[Unit] = set()
         self._round = 0
+        self._assigned_once = False
+        self.stats: dict[Unit, LaneStats] = {}  # of every lane there ever was here
         self._source: Source
 
     def attach(self, source: Source) -> None:
@@ -73,6 +76,10 @@ class Lanes:
     def settled(self) -> bool:
         """Whether partitions were assigned and every one of them has an open lane."""
         return bool(self._lanes) and not self._opening
+
+    def recovered(self) -> bool:
+        """Whether this worker has been told its partitions, be it none, and the state of all of them is there."""
+        return self._assigned_once and not self._opening
 
     def units(self) -> set[Unit]:
         """What this worker has state of: asked for again at the next assignment."""
@@ -119,6 +126,7 @@ class Lanes:
                 self._open(unit)
             elif unit not in self._opening:
                 self._go_on(lane, lane.release())
+        self._assigned_once = True
         log.info(
             "assigned: %s", ", ".join(f"{agent}-{partition}" for agent, partition in sorted(self._assigned)) or "-"
         )
@@ -133,6 +141,7 @@ class Lanes:
         agent = next(agent for agent in self._settings.agents if agent.name == name)
         store = self._stores(agent, partition)
         lane = Lane(self._settings, agent, partition, store, self._source, self._clock, self._failed)
+        lane.stats = self.stats.setdefault(unit, lane.stats)
         self._lanes[unit] = lane
         task = self._opening[unit] = asyncio.create_task(self._opened(unit, lane))
         task.add_done_callback(lambda _: self._opening.pop(unit, None))

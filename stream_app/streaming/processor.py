@@ -53,11 +53,13 @@ class Effects(NamedTuple):
     """What came of the records since the last drain.
 
     `changes` are (key, new value or None for deleted); of several for a key the last counts. Keys must not start with a
-    zero byte, which marks the lane's own records in the changelog.
+    zero byte, which marks the lane's own records in the changelog. `caused`: timestamps (ms) of the records that made a lead
+    move, one a transition, from which its latency is told.
     """
 
     changes: Iterable[tuple[bytes, bytes | None]]
     outputs: Sequence[Output]
+    caused: Sequence[int] = ()
 
 
 class StateReader(Protocol):

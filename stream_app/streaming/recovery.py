@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream_app.streaming.positions import NOWHERE, Positions, decode_positions
 from stream_app.streaming.processor import Processor
 from stream_app.streaming.settings import AgentSettings, SettingsError, WorkerSettings
+from stream_app.streaming.stats import LaneStats
 from stream_app.streaming.store import PartitionStore, positions_of
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,10 @@ log = logging.getLogger(__name__)
 _SLICE = 20_000
 
 
-async def recover(settings: WorkerSettings, agent: AgentSettings, partition: int, store: PartitionStore) -> Positions:
-    """Bring a store up to the end of its changelog; how far the inputs had been read by then.
+async def recover(
+    settings: WorkerSettings, agent: AgentSettings, partition: int, store: PartitionStore, stats: LaneStats
+) -> Positions:
+    """Bring a store up to the end of its changelog; how far the inputs had been read by then. `stats` says what is left.
 
     Raises SettingsError where the changelog was written with another partition count.
     """
@@ -38,7 +41,7 @@ async def recover(settings: WorkerSettings, agent: AgentSettings, partition: int
     )
     await reader.start()
     try:
-        await _read(reader, TopicPartition(agent.changelog, partition), store)
+        await _read(reader, TopicPartition(agent.changelog, partition), store, stats)
     finally:
         await reader.stop()
     value = positions_of(store)
@@ -52,7 +55,7 @@ async def recover(settings: WorkerSettings, agent: AgentSettings, partition: int
     return positions
 
 
-async def _read(reader: AIOKafkaConsumer, place: TopicPartition, store: PartitionStore) -> None:
+async def _read(reader: AIOKafkaConsumer, place: TopicPartition, store: PartitionStore, stats: LaneStats) -> None:
     reader.assign([place])
     begin = (await reader.beginning_offsets([place]))[place]
     end = (await reader.end_offsets([place]))[place]
@@ -64,11 +67,13 @@ async def _read(reader: AIOKafkaConsumer, place: TopicPartition, store: Partitio
     position = max(position, begin)
     reader.seek(place, position)
     meter = _Meter(f"{place.topic}-{place.partition}", position, end)
+    stats.recovery_left = max(0, end - position)
     while position < end:
         for records in (await reader.getmany(place, timeout_ms=200, max_records=_SLICE)).values():
             store.restore([(record.key, record.value) for record in records], records[-1].offset + 1)
             meter.records += len(records)
         position = await reader.position(place)
+        stats.recovery_left = max(0, end - position)
         meter.report(position)
     store.restore([], position)
     meter.done()

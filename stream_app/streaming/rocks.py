@@ -89,6 +89,10 @@ class RocksStore:
         value: bytes | None = self._database.get(key)
         return value
 
+    def __len__(self) -> int:
+        """See PartitionStore: RocksDB's own estimate."""
+        return int(self._database.property_int_value("rocksdb.estimate-num-keys") or 0)
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """See PartitionStore."""
         entries = cast(Iterator[tuple[bytes, bytes]], self._database.items())

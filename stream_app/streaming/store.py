@@ -22,6 +22,9 @@ class PartitionStore(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, or None."""
 
+    def __len__(self) -> int:
+        """How many entries there are, about."""
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every key and value but the reserved ones, in no order."""
 
@@ -55,6 +58,10 @@ class MemoryStore:
     def get(self, key: bytes) -> bytes | None:
         """See PartitionStore."""
         return self._data.get(key)
+
+    def __len__(self) -> int:
+        """See PartitionStore."""
+        return len(self._data)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """See PartitionStore."""

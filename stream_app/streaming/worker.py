@@ -17,6 +17,7 @@ from stream_app.streaming import timer
 from stream_app.streaming.app import LaneApp, create_app, wall_clock
 from stream_app.streaming.garbage import collect_by_hand, sweep_for_ever
 from stream_app.streaming.health import EXIT_FAILED, LoopWatch, end_process, watch_progress
+from stream_app.streaming.lanes import Lanes
 from stream_app.streaming.preflight import check_topics
 from stream_app.streaming.processor import Clock, ProcessorFactory
 from stream_app.streaming.settings import WorkerSettings
@@ -31,14 +32,16 @@ def run_worker(
     clock: Clock = wall_clock,
     parent: int | None = None,
     ready: Callable[[], None] = lambda: None,
+    observe: Callable[[Lanes], None] = lambda _: None,
 ) -> None:
     """Work until told to stop. Returns after SIGTERM or SIGINT; a failure ends the process (exit code 70).
 
     Raises SettingsError where the broker's topics don't fit the settings. With `parent`, the process ends when its parent
-    is no longer that one. `ready` is called once, when the first partitions are assigned and open.
+    is no longer that one. `ready` is called once, when the first partitions are assigned and open; `observe` before, in the
+    event loop, with the lanes.
     """
     collect_by_hand()
-    asyncio.run(_work(settings, factory, clock, parent, ready))
+    asyncio.run(_work(settings, factory, clock, parent, ready, observe))
 
 
 async def _work(
@@ -47,6 +50,7 @@ async def _work(
     clock: Clock,
     parent: int | None,
     ready: Callable[[], None],
+    observe: Callable[[Lanes], None],
 ) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -57,6 +61,7 @@ async def _work(
     except (KafkaError, TimeoutError) as error:
         end_process(f"no Kafka at {settings.broker}: {error!r}")
     app = create_app(settings, factory, clock=clock)
+    observe(app.lanes)
     tasks = [
         asyncio.create_task(work)
         for work in (

@@ -8,6 +8,9 @@ from stream_app.topics import Manifest
 from stream_app.worker.outbox import Names, names_of
 from stream_app.worker.sight import facts_read
 
+OTHER = "other"
+"""What counts call a channel that no event topic has: theirs are few, the producers' own may be any."""
+
 
 @dataclass(frozen=True)
 class Scoring:
@@ -28,6 +31,10 @@ class Scoring:
     has_accounts: bool
     has_members: bool
     secret: bytes = b""
+
+    def label(self, channel: str | None) -> str:
+        """A channel as counts call it."""
+        return channel if channel is not None and channel in self.channels.values() else OTHER
 
 
 def compose(model: Model, manifest: Manifest, secret: bytes = b"") -> Scoring:

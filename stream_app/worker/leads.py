@@ -5,6 +5,7 @@ elsewhere, or under an alias, is forwarded there. Every record ends as one of: c
 dead letter. Nothing raises for what a producer sent.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from stream_app.engine.activity import Activity
@@ -18,7 +19,7 @@ from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.lead import Lead, cause_of
 from stream_app.streaming.processor import Clock, Effects, InputRecord, StateReader
 from stream_app.worker import messages
-from stream_app.worker.composition import Scoring
+from stream_app.worker.composition import OTHER, Scoring
 from stream_app.worker.entries import ERASED, Alias, Kept, due_of
 from stream_app.worker.erasing import Erasing
 from stream_app.worker.linking import Linking, is_unlink
@@ -44,7 +45,7 @@ _NOTHING: list[Merged] = []
 class LeadProcessor:
     """See the module. `counts` tells what became of the records: `counted`, `duplicate`, `forwarded`, `erased`, a
     refusal's code; of keys: `linked`, `merged`, `conflict`, `erasure`; and how many of the counted, so far, were found to be
-    machines': `machine`."""
+    machines': `machine`. `events` tells it by channel, and for events alone."""
 
     def __init__(self, scoring: Scoring, partition: int, state: StateReader, clock: Clock) -> None:
         self.scoring = scoring
@@ -53,6 +54,8 @@ class LeadProcessor:
         self._clock = clock
         self._leads = Partition(scoring, partition, state)
         self.counts = self._leads.counts
+        self.events: Counter[tuple[str, str]] = Counter()
+        self._channel = OTHER
         self._register = self._leads.register
         self._linking = Linking(self._leads)
         self._erasing = Erasing(self._leads)
@@ -77,9 +80,11 @@ class LeadProcessor:
                 if record.topic == inbox:
                     self._inbox(record, skew)
                 else:
-                    self._event(record, channels[record.topic], skew, None, _NOTHING)
+                    channel = channels[record.topic]
+                    self._channel = channel or OTHER
+                    self._event(record, channel, skew, None, _NOTHING)
             except Refusal as refusal:
-                self.counts[refusal.code] += 1
+                self._count(refusal.code)
                 self._leads.send(dead_letter(self.scoring.names.dead_letters, without_merged(record), refusal))
 
     def _inbox(self, record: InputRecord, skew: int) -> None:
@@ -94,6 +99,7 @@ class LeadProcessor:
                 self._linking.take(key, message, hops_of(record.headers))
         else:
             channel, lead = messages.header(record.headers, messages.CHANNEL), messages.header(record.headers, LEAD)
+            self._channel = self.scoring.label(channel)
             self._event(record, channel, skew, lead, merged_with(record.headers))
 
     # -- events ---------------------------------------------------------------------------------------------------------
@@ -117,7 +123,7 @@ class LeadProcessor:
         subject = lead.subject
         if activity.time <= subject.erased_at:
             self._refuse(key, lead, merged)
-            self.counts["erased"] += 1
+            self._count("erased")
             return
         if sent_to is not None and subject.links.get(keys[0]) is False:
             self._forward(record, keys, keys[0], activity, channel, merged, skew)  # given back: its own again
@@ -129,13 +135,17 @@ class LeadProcessor:
         if refused is not None:
             self._refuse(key, lead, merged)
             if refused == "duplicate":
-                self.counts["duplicate"] += 1
+                self._count("duplicate")
                 return
             raise refusal_of(refused, activity)
         self._apply(lead, kept, keys, activity, merged)
         if activity.account_facts:
             self._forward_to_account(record, activity.account_id or lead.account_id or "", channel)
-        self.counts["counted"] += 1
+        self._count("counted")
+
+    def _count(self, result: str) -> None:
+        self.counts[result] += 1
+        self.events[self._channel, result] += 1
 
     def _lead_of(
         self,
@@ -156,7 +166,7 @@ class LeadProcessor:
             return found, None
         if found is not None and activity.time <= found.erased_at:
             self._refuse(key, None, merged)
-            self.counts["erased"] += 1
+            self._count("erased")
             return None, None
         if isinstance(found, Alias):
             self._forward(record, keys, found.to, activity, channel, merged, skew)
@@ -207,14 +217,14 @@ class LeadProcessor:
         inbox = self.scoring.names.lead_inbox
         hops = hops_of(record.headers) if record.topic == inbox else 0
         self._leads.send(event_output(inbox, record, to, channel, hops + 1, merged))
-        self.counts["forwarded"] += 1
+        self._count("forwarded")
 
     def _forward_to_account(self, record: InputRecord, account: str, channel: str | None) -> None:
         """Send a record on to an account, where it states any."""
         if account:
             inbox = self.scoring.names.account_inbox
             self._leads.send(forwarded(inbox, record, account, messages.event_headers(channel)))
-            self.counts["forwarded"] += 1
+            self._count("forwarded")
 
     # -- accounts -------------------------------------------------------------------------------------------------------
 
@@ -243,6 +253,10 @@ class LeadProcessor:
     def reached(self) -> int:
         """The greatest clock of a lead that has changed."""
         return self._leads.reached
+
+    def timers(self) -> int:
+        """How many timers wait."""
+        return len(self._leads.wheel)
 
     def next_due(self) -> int | None:
         """When the first timer may fire."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stream_app.engine.model.types import Model
 from stream_app.streaming.app import wall_clock
+from stream_app.streaming.lanes import Lanes
 from stream_app.streaming.processor import Clock, Processor, ProcessorFactory, StateReader
 from stream_app.streaming.settings import ACCOUNT, LEAD, AgentSettings, ClockMode, StoreKind, WorkerSettings
 from stream_app.streaming.worker import run_worker
@@ -13,6 +14,9 @@ from stream_app.topics import Agent, Manifest
 from stream_app.worker.accounts import AccountProcessor
 from stream_app.worker.composition import Scoring, compose
 from stream_app.worker.leads import LeadProcessor
+
+Made = Callable[[str, int, Processor], None]
+"""Takes an agent, a partition and its new processor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +33,14 @@ class WorkerOptions:
     secret: bytes = b""
 
 
-def processors(scoring: Scoring, clock: Clock) -> ProcessorFactory:
-    """What makes the processor of an agent's partition."""
+def processors(scoring: Scoring, clock: Clock, made: Made = lambda *_: None) -> ProcessorFactory:
+    """What makes the processor of an agent's partition; `made` is told of each."""
 
     def make(agent: str, partition: int, state: StateReader) -> Processor:
-        if agent == LEAD:
-            return LeadProcessor(scoring, partition, state, clock)
-        return AccountProcessor(scoring, partition, state, clock)
+        kind = LeadProcessor if agent == LEAD else AccountProcessor
+        processor: Processor = kind(scoring, partition, state, clock)
+        made(agent, partition, processor)
+        return processor
 
     return make
 
@@ -62,10 +67,12 @@ def work(
     clock: Clock = wall_clock,
     parent: int | None = None,
     ready: Callable[[], None] = lambda: None,
+    made: Made = lambda *_: None,
+    observe: Callable[[Lanes], None] = lambda _: None,
 ) -> None:
     """Score until told to stop. Raises what `run_worker` raises."""
-    factory = processors(compose(model, manifest, options.secret), clock)
-    run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready)
+    factory = processors(compose(model, manifest, options.secret), clock, made)
+    run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready, observe=observe)
 
 
 def _agent(agent: Agent, name: str, manifest: Manifest) -> AgentSettings:

@@ -44,6 +44,7 @@ class Partition:
         self.timestamp = 0  # of the record at hand, which what comes of it keeps
         self._why: dict[str, Cause] = {}  # what last changed each changed lead
         self._outputs: list[Output] = []
+        self._caused: list[int] = []  # timestamps of the records that made transitions
 
     def is_home(self, key: str) -> bool:
         """Whether a key belongs here."""
@@ -88,6 +89,8 @@ class Partition:
             topic, raw = self.scoring.names.transitions, lead.subject.key.encode()
             for document in transitions(lead, "lead", lead.account_id):
                 self._outputs.append(transition_output(topic, document, raw))
+                if document["cause"]["kind"] not in ("decay", "model"):
+                    self._caused.append(self.timestamp)
 
     def retire(self, lead: Lead, cause: Cause) -> None:
         """A lead is one no more: take back what was published of it. What becomes of its key is up to the caller."""
@@ -123,7 +126,8 @@ class Partition:
         self._why.clear()
         self.quiet.clear()
         outputs, self._outputs = self._outputs, []
-        return Effects(changes, outputs)
+        caused, self._caused = self._caused, []
+        return Effects(changes, outputs, caused)
 
     def _publish(self, key: str, lead: Lead) -> None:
         """Send the score record and the contributions to the account, where they have changed."""

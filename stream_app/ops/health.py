@@ -1,0 +1,42 @@
+"""Whether a worker lives and whether it is ready, for an orchestrator to ask.
+
+The rule: it lives while its event loop takes turns and no lane owes work without getting any done; it is ready once it knows
+its partitions and has recovered their state. A worker ends itself for the same reasons, later (`streaming/health`): this is
+for whoever wants to know before.
+"""
+
+import asyncio
+import threading
+
+from stream_app.streaming.lanes import Lanes
+
+STUCK_SECONDS = 30
+"""A lane that has owed work for as long and committed nothing."""
+TURN_SECONDS = 4.0
+"""The event loop takes a turn within as long. Less than the time in which a probe gives up."""
+
+
+class WorkerHealth:
+    """Answers from another thread. Made in the event loop whose worker it is about."""
+
+    def __init__(self, lanes: Lanes, stuck_after: int = STUCK_SECONDS) -> None:
+        self._lanes, self._stuck_after = lanes, stuck_after
+        self._loop = asyncio.get_running_loop()
+
+    def dead(self) -> str | None:
+        """Why the worker must be taken for dead, or None."""
+        turned = threading.Event()
+        self._loop.call_soon_threadsafe(turned.set)
+        if not turned.wait(TURN_SECONDS):
+            return f"the event loop took no turn for {TURN_SECONDS:.0f} s"
+        for lane in self._lanes.all():
+            if lane.stats.stuck_seconds >= self._stuck_after:
+                return f"lane {lane.name} has work and made no progress for {lane.stats.stuck_seconds} s"
+        return None
+
+    def unready(self) -> str | None:
+        """What the worker waits for before it works, or None."""
+        if self._lanes.recovered():
+            return None
+        left = sum(lane.stats.recovery_left for lane in self._lanes.all())
+        return f"recovering: {left} changelog records left" if self._lanes.all() else "not assigned yet"
