@@ -25,6 +25,7 @@ _GROUPS = (
     "projector",
     "serve",
     "top",
+    "connect",
     "demo",
 )
 

@@ -1,0 +1,36 @@
+"""What the runner stands on: where records come from, and where parked ones lie."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from stream_app.connectors.contract import Change, Kind, Place
+from stream_app.connectors.ledger import Partition
+from stream_app.connectors.parked import Index, Parked
+
+Row = tuple[Place, bytes | None, bytes | None]
+"""Place, key and value of a record."""
+
+
+class Source(Protocol):
+    """Where records come from, and offsets go."""
+
+    async def poll(self) -> tuple[int, Sequence[Row]]:
+        """The next records, and the ledger's epoch in which they were read; waits a little for them."""
+
+    def hold(self, kinds: frozenset[Kind]) -> None:
+        """Read no more of these kinds for now."""
+
+    async def commit(self, commits: dict[Partition, tuple[int, str]]) -> bool:
+        """Commit offsets; False where the partitions are no longer ours."""
+
+
+class Ward(Protocol):
+    """The parked queue, as the runner uses it: see `parking.Parking`."""
+
+    index: Index
+
+    async def poll(self, timeout_ms: int) -> list[Parked]: ...
+    async def park(self, change: Change, reason: str, now: int) -> None: ...
+    async def remove(self, identities: Iterable[str]) -> None: ...
+    async def obsolete(self, records: Iterable[Parked], by: str) -> None: ...
+    async def disable(self, reason: str | None) -> None: ...
