@@ -18,7 +18,8 @@ from stream_app.engine.seen import SeenIds
 from stream_app.engine.sifted_encoding import ROW, pack, unpack
 from stream_app.engine.state import NEVER, Cell, LadderState, Subject
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+_TAG: Final = 4  # bytes of a version, the last of a state from format 3 on
 
 _LadderRow = tuple[str, int, int, int, int, dict[str, int]]
 _CardRow = tuple[bytes, int, list[int], list[float], list[int]]
@@ -40,6 +41,7 @@ _Row = tuple[
     tuple[str, dict[str, Any]] | None,  # the account as a lead sees it
     _CardRow | None,
     _LinksRow | None,  # None: nothing to tell
+    bytes,  # the tag of the version that it was scored under; the last, so that it is found without decoding
 ]
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -52,8 +54,13 @@ def _with_links(body: bytes) -> bytes:
     return _encode([*_decode_any(body), None])
 
 
+def _with_tag(body: bytes) -> bytes:
+    """Format 2 did not say which version it was scored under."""
+    return _encode([*_decode_any(body), b""])
+
+
 # From a format's number to the step that makes it the next one.
-_UPGRADES: dict[int, Callable[[bytes], bytes]] = {1: _with_links}
+_UPGRADES: dict[int, Callable[[bytes], bytes]] = {1: _with_links, 2: _with_tag}
 
 
 _NEVER: Final = 1 << 61
@@ -93,9 +100,15 @@ def encode(plan: Plan, subject: Subject, card: Card | None = None) -> bytes:
             subject.account,
             None if card is None else _card_row(plan, card),
             _links_row(subject),
+            plan.tag,
         )
     )
     return bytes((FORMAT,)) + body
+
+
+def tag_of(raw: bytes) -> bytes | None:
+    """`Plan.tag` of the version that a state was last scored under; None where an older format does not say."""
+    return raw[-_TAG:] if raw and raw[0] > 2 else None
 
 
 def decode(plan: Plan, raw: bytes) -> Subject:

@@ -51,6 +51,22 @@ def start(plan: Plan, subject: Subject, at: int) -> None:
             state.stage, state.entered = ladder.stages[0].name, at
 
 
+def resettle(plan: Plan, subject: Subject, card: Card, at: int, cause: Cause, before: Scores) -> list[Move]:
+    """Stand on the ladders of another version of the model: whoever is on a stage that is no more goes to the start."""
+    moves: list[Move] = []
+    for ladder in plan.ladders:
+        state = subject.ladders.get(ladder.name)
+        if state is None or state.stage in ladder.by_name:
+            continue
+        gone, first = state.stage, ladder.stages[0].name
+        state.left[gone] = at
+        state.stage, state.entered, state.moved = first, at, at
+        state.seq += 1
+        moves.append(Move(ladder.name, gone, first, False, state.seq, at, cause, before, card))
+    start(plan, subject, at)
+    return moves
+
+
 def evaluate(plan: Plan, subject: Subject, card: Card, at: int, cause: Cause, before: Scores) -> list[Move]:
     """Move every ladder as far as it goes at `at`; the moves in the order made."""
     moves: list[Move] = []

@@ -167,6 +167,17 @@ class Live:
         self._expiry = NEVER
         self.subject.settled = False
 
+    def restate(self, before: Scores) -> None:
+        """Stand where this version of the model says, after another one (cause `model`).
+
+        A `stage_set` that still stands goes on standing until the next boundary or event.
+        """
+        subject, cause = self.subject, Cause("model")
+        self.moves += ladders.resettle(self.plan, subject, self.card, subject.clock, cause, before)
+        self._expiry = NEVER
+        if subject.settled:
+            self.evaluate(cause, before)
+
     def next_look(self) -> int | None:
         """The next unit boundary, or end of a dwell or cooldown, if anything can change by itself; else None.
 

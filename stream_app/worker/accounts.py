@@ -9,11 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from stream_app.engine.activity import Activity
 from stream_app.engine.admission import Refused, too_many, verdict
-from stream_app.engine.encoding import decode, encode
+from stream_app.engine.encoding import decode, encode, tag_of
 from stream_app.engine.forecast import next_change
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.ladders import Cause
@@ -26,23 +24,27 @@ from stream_app.runtime.account import Account
 from stream_app.runtime.documents import score_record, transitions
 from stream_app.runtime.lead import cause_of
 from stream_app.streaming.processor import Clock, Effects, InputRecord, Output, StateReader
+from stream_app.streaming.settings import ACCOUNT
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
+from stream_app.worker.account_table import ACCOUNTS, AccountTable
+from stream_app.worker.backlog import AT_ONCE, SHARE
 from stream_app.worker.composition import OTHER, Scoring
-from stream_app.worker.contributions import MEMBERS, Contributions, Rollups, member_key, read_member_key
+from stream_app.worker.contributions import MEMBERS, Rollups
 from stream_app.worker.entries import due_of, pack, state_of
-from stream_app.worker.messages import Contribution, Member
+from stream_app.worker.messages import Member
 from stream_app.worker.outbox import dead_letter, forwarded, score_output, transition_output
+from stream_app.worker.publications import MODEL, Mode
 from stream_app.worker.refusals import refusal_of
+from stream_app.worker.restating import Entries, Restating, is_version
+from stream_app.worker.restating_accounts import RestatedAccounts
 from stream_app.worker.shelf import Shelf
 from stream_app.worker.telling import TELLS, Telling
+from stream_app.worker.versions import Versions, public_moves
 from stream_app.worker.wheel import Wheel
 
 AT_HAND = 20_000  # decoded accounts kept by a partition
-AT_ONCE: Final = 0  # ms since the epoch: due whatever the time
-
-_encode_entry = msgspec.msgpack.Encoder().encode
-_decode_shares = msgspec.msgpack.Decoder(list[Contribution]).decode
+NOW: Final = 0  # ms since the epoch: due whatever the time
 
 
 class AccountProcessor:
@@ -58,27 +60,31 @@ class AccountProcessor:
         self._channel = OTHER
         self._state = state
         self._clock = clock
-        self._rollups = Rollups(self.plan)
-        self._members: dict[str, Contributions] = {}
+        self._table = AccountTable(Rollups(self.plan), state)
         self._shelf: Shelf[Account] = Shelf(AT_HAND, self._load)
-        self._changes: dict[bytes, bytes | None] = {}
         self._outputs: list[Output] = []
         self._wheel = Wheel()
         self._reached = NEVER  # the greatest clock of an account
         self._quiet: set[str] = set()
-        self._telling = Telling(scoring, state, self._shelf.get, lambda name: self._contributions(name).members)
+        self._anew: set[str] = set()  # restated since the last drain
+        self._telling = Telling(scoring, state, self._account, lambda name: self._table.contributions(name).members)
+        self._versions = Versions(scoring, ACCOUNT, partition, state)
+        self._restating = Restating(self._versions, self, state)
+        self._restated = RestatedAccounts(self._versions, self._table.under, self._tell_caused)
+        self.switch(self._versions.current.scoring)
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Set the timers of recovered accounts, and take in their members."""
         due: list[tuple[int, bytes]] = []
         for key, entry in entries:
             if key.startswith(MEMBERS):
-                self._contributions(read_member_key(key)[0]).restore(key, _decode_shares(entry))
+                self._table.restore(key, entry)
             elif key.startswith(TELLS):
                 self._telling.restore(key, entry)
-            elif (at := due_of(entry)) is not None:
+            elif not is_version(key) and (at := due_of(entry)) is not None:
                 due.append((at, key))
         self._wheel.fill(due)
+        self._restating.restore(entries)
 
     def process(self, records: Sequence[InputRecord]) -> None:
         """Take records in merged order."""
@@ -92,11 +98,15 @@ class AccountProcessor:
                     self._event(record, channels.get(record.topic), skew)
                 elif messages.header(record.headers, messages.KIND) == messages.MEMBER:
                     self._member(messages.read_member(record.value or b""))
+                elif messages.header(record.headers, messages.KIND) == MODEL:
+                    self.counts["model"] += self._restating.take(record.value, self._clock)
                 else:
                     self._inbox_event(record, messages.header(record.headers, messages.CHANNEL), skew)
             except Refusal as refusal:
                 self._note(refusal.code)
                 self._outputs.append(dead_letter(self.scoring.names.dead_letters, record, refusal))
+        if self._restating.waiting:
+            self._restating.run(len(records) // SHARE + 1)
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
@@ -162,24 +172,19 @@ class AccountProcessor:
         self._count(member)
         account.forget()
         account.evaluate(Cause(member.cause, member.event_id), before)
-        self._changed(name, account, member.at, member.event_id)
+        by_model = member.cause == "model"
+        if by_model:
+            self._tell_caused(name, account, self._versions.current.mode)
+        self._changed(name, account, member.at, member.event_id, "model" if by_model else "fact")
         self.counts["member"] += 1
 
     def _count(self, member: Member) -> None:
         """Take in what a lead brings, in place of what it brought before."""
-        name, contributions = member.account_id, self._contributions(member.account_id)
-        key = member_key(name, member.lead)
-        raw = self._changes[key] if key in self._changes else self._state.get(key)
-        known = None if raw is None else _decode_shares(raw)
-        if member.shares is not None:
-            contributions.put(key, member.shares, known)
-            self._changes[key] = _encode_entry(member.shares)
-            if known is None:
-                self._telling.joined(name, member.lead, member.at)
-        elif known is not None:
-            contributions.drop(key, known)
-            self._changes[key] = None
-            self._telling.left(name, member.lead)
+        was = self._table.put(member)
+        if member.shares is None:
+            self._telling.left(member.account_id, member.lead)
+        elif not was:
+            self._telling.joined(member.account_id, member.lead, member.at)
 
     # -- time -----------------------------------------------------------------------------------------------------------
 
@@ -193,7 +198,7 @@ class AccountProcessor:
 
     def next_due(self) -> int | None:
         """When the first timer may fire."""
-        return AT_ONCE if self._telling.waiting else self._wheel.next()
+        return NOW if self._telling.waiting or self._restating.waiting else self._wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Carry the accounts that are due to the last boundary that has passed; True when more are due."""
@@ -207,47 +212,67 @@ class AccountProcessor:
             account.advance(max(due, boundary))
             self._quiet.add(name)
             self._changed(name, account, account.subject.clock, None)
+        if self._restating.waiting:
+            self._restating.run(AT_ONCE)
         following = self._wheel.next()
-        return following is not None and following <= to_ms
+        return self._restating.waiting or (following is not None and following <= to_ms)
 
     # -- effects --------------------------------------------------------------------------------------------------------
 
-    def _changed(self, name: str, account: Account, at: int, event_id: str | None) -> None:
+    def _changed(self, name: str, account: Account, at: int, event_id: str | None, cause: str = "fact") -> None:
         self._reached = max(self._reached, account.subject.clock)
-        self._telling.changed(name, at, event_id)
+        self._telling.changed(name, at, event_id, cause)
         self._shelf.change(name, account)
         self._tell_moves(name, account)
 
-    def _tell_moves(self, name: str, account: Account) -> None:
+    def _tell_moves(self, name: str, account: Account, restated: bool = False) -> None:
         """Send the transitions made since the last look, as they are seen from now."""
-        for document in transitions(account, "account", name):
+        for document in transitions(account, "account", name, restated):
             self._outputs.append(transition_output(self.scoring.names.transitions, document, name.encode()))
+
+    def _tell_caused(self, name: str, account: Account, mode: Mode) -> None:
+        """The same for those that a version of the model has caused."""
+        if public_moves(account, mode):
+            self._tell_moves(name, account, mode == "restated")
+
+    def send(self, output: Output) -> None:
+        """Send a record along with what else comes of the records."""
+        self._outputs.append(output)
 
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
         self._wheel.thin(self._due_now)
-        self._outputs += self._telling.outputs(self._shelf.changed)  # while those that have changed are surely at hand
-        changes, self._changes = self._changes, {}
+        self._settle()
+        changes = self._table.take_changes()
         changes.update(self._telling.changes())
-        for name, account in self._shelf.take_changed().items():
-            self._publish(name, account)
-            due = next_change(account) if name in self._quiet else account.next_look()
-            raw = b"a" + name.encode()
-            if due is not None:
-                self._wheel.add(due, raw)
-            changes[raw] = pack(due, encode(self.plan, account.subject))
-        self._quiet.clear()
+        changes.update(self._versions.changes())
         outputs, self._outputs = self._outputs, []
         return Effects(list(changes.items()), outputs)
 
+    def _settle(self) -> None:
+        """Tell what has changed, and pack it."""
+        if self._restating.waiting:
+            for name in self._telling.under_way():
+                self._shelf.get(name)  # what was carried over may be news
+        self._outputs += list(self._telling.outputs(self._shelf.changed))  # while those are surely at hand
+        for name, account in self._shelf.take_changed().items():
+            self._publish(name, account)
+            due = next_change(account) if name in self._quiet else account.next_look()
+            raw = ACCOUNTS + name.encode()
+            if due is not None:
+                self._wheel.add(due, raw)
+            self._table.changes[raw] = pack(due, encode(self.plan, account.subject))
+        self._quiet.clear()
+        self._anew.clear()
+
     def _due_now(self, raw: bytes) -> int | None:
-        entry = self._state.get(raw)
+        entry = self._table.entry(raw)
         return None if entry is None else due_of(entry)
 
     def _publish(self, name: str, account: Account) -> None:
         subject, standing = account.subject, Standing(account)
         said = standing.said()
-        if subject.published != said:
+        if subject.published != said or name in self._anew:
             subject.published = said
             if self.scoring.has_accounts:
                 subject.revision += 1
@@ -256,16 +281,48 @@ class AccountProcessor:
 
     # -- state ----------------------------------------------------------------------------------------------------------
 
-    def _contributions(self, name: str) -> Contributions:
-        found = self._members.get(name)
-        if found is None:
-            found = self._members[name] = Contributions(self._rollups)
-        return found
+    def _account(self, name: str) -> Account:
+        return self._shelf.get(name)
 
     def _load(self, name: str) -> Account:
-        entry = self._state.get(b"a" + name.encode())
-        subject = Subject(name, len(self.plan.trackers)) if entry is None else decode(self.plan, state_of(entry))
-        return Account(self.plan, subject, self._contributions(name))
+        entry = self._table.entry(ACCOUNTS + name.encode())
+        if entry is None:
+            return Account(self.plan, Subject(name, len(self.plan.trackers)), self._table.contributions(name))
+        state = state_of(entry)
+        if self._versions.stands(tag_of(state)):
+            return Account(self.plan, decode(self.plan, state), self._table.contributions(name))
+        account = self._restated.account(name, state)
+        self._anew.add(name)
+        self._changed(name, account, account.subject.clock, None, "model")
+        return account
+
+    # -- versions of the model (see `restating.Subjects`) ---------------------------------------------------------------
+
+    def switch(self, scoring: Scoring) -> None:
+        """Score under another version from now on; what has happened so far is told under the present one."""
+        self._settle()
+        self.scoring, self.plan = scoring, scoring.accounts
+        self._shelf = Shelf(AT_HAND, self._load)
+        self._telling.switch(scoring)
+        self._table.switch(Rollups(self.plan))
+
+    def entries(self, state: Entries) -> Entries:
+        """The accounts among a table's entries."""
+        return self._table.accounts(state)
+
+    def staged(self) -> Entries:
+        """The accounts that are not in the table yet."""
+        return self._table.accounts(self._table.changes.items())
+
+    def entry(self, raw: bytes) -> bytes | None:
+        """An account's entry; None where it is at hand."""
+        return None if self._shelf.at_hand(raw[1:].decode()) is not None else self._table.entry(raw)
+
+    def look(self, raw: bytes) -> None:
+        """Look at an account, which carries it over."""
+        name = raw[1:].decode()
+        self._shelf.get(name)
+        self._quiet.add(name)
 
 
 def _refused(account: Account, activity: Activity, lateness: int, of_lead: bool) -> Refused | None:

@@ -1,6 +1,7 @@
 """What all of a worker's processors share: the compiled model and the names of topics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from stream_app.engine.model.types import Model, Score
 from stream_app.engine.plan import Plan
@@ -19,6 +20,7 @@ class Scoring:
     `rollups` are the account's scores made of members' scores, with the position of the lead's score in its plan.
     `has_accounts`: accounts are scored. `has_members`: they must know their members, be it only to tell them facts.
     `secret` (at most 64 bytes) keys the digests that are left of erased leads; who changes it forgets them.
+    `models` is the topic that says which version each lane has. `by_events`: time passes only with the events.
     """
 
     model: Model
@@ -31,28 +33,53 @@ class Scoring:
     has_accounts: bool
     has_members: bool
     secret: bytes = b""
+    models: str = ""
+    by_events: bool = False
+    others: dict[str, "Scoring"] = field(default_factory=dict, repr=False, compare=False)
+    """Other versions for the same system, compiled: its lanes share them."""
+
+    def under(self, model: Model) -> "Scoring":
+        """The same system under another version of its model."""
+        found = self if model.version == self.model.version else self.others.get(model.version)
+        if found is None:
+            while len(self.others) >= _KEPT:
+                del self.others[next(iter(self.others))]
+            found = self.others[model.version] = replace(self, model=model, **_parts(model))
+        return found
 
     def label(self, channel: str | None) -> str:
         """A channel as counts call it."""
         return channel if channel is not None and channel in self.channels.values() else OTHER
 
 
-def compose(model: Model, manifest: Manifest, secret: bytes = b"") -> Scoring:
+_KEPT = 16  # versions that are kept compiled
+
+
+def compose(model: Model, manifest: Manifest, secret: bytes = b"", *, by_events: bool = False) -> Scoring:
     """Compile a model for a system of topics."""
+    return Scoring(
+        model=model,
+        names=names_of(manifest),
+        channels={topic.name: topic.channel for topic in manifest.events()},
+        partitions=manifest.partitions("lead"),
+        secret=secret,
+        models=manifest["scoring-models"].name,
+        by_events=by_events,
+        **_parts(model),
+    )
+
+
+def _parts(model: Model) -> dict[str, Any]:
+    """What of a `Scoring` follows from the model."""
     leads, accounts = Plan(model, model.lead), Plan(model, model.account)
     rollups = tuple(
         (leads.position[score.rollup.score], score) for score in model.account.scores if score.rollup is not None
     )
     has_accounts = bool(model.account.scores or model.account.ladders)
-    return Scoring(
-        model=model,
-        leads=leads,
-        accounts=accounts,
-        names=names_of(manifest),
-        channels={topic.name: topic.channel for topic in manifest.events()},
-        partitions=manifest.partitions("lead"),
-        rollups=rollups,
-        has_accounts=has_accounts,
-        has_members=has_accounts or bool(facts_read(model)),
-        secret=secret,
-    )
+    return {
+        "leads": leads,
+        "accounts": accounts,
+        "rollups": rollups,
+        "has_accounts": has_accounts,
+        "has_members": has_accounts or bool(facts_read(model)),
+    }

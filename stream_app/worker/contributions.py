@@ -8,7 +8,7 @@ changes it says what it was before. A roll-up reads no more than it needs: an ex
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -48,6 +48,10 @@ class Rollups:
             for index, score in enumerate(plan.card.scores)
             if score.rollup is not None
         ]
+
+    def like(self, other: "Rollups") -> bool:
+        """Whether another one makes the same of the same members."""
+        return self.size == other.size and self.parts == other.parts
 
 
 class _Part:
@@ -115,6 +119,18 @@ class Contributions:
         self._keys: list[bytes] = []
         self._settled = True
         self._points: list[float] | None = None
+
+    @property
+    def rollups(self) -> Rollups:
+        """The scores that are made of them."""
+        return self._rollups
+
+    def under(self, rollups: Rollups, shares_of: Callable[[bytes], Sequence[Contribution]]) -> "Contributions":
+        """What the same members bring to other scores; `shares_of` reads it by their keys."""
+        twin = Contributions(rollups)
+        for key in self.members:
+            twin.restore(key, shares_of(key))
+        return twin
 
     @property
     def members(self) -> list[bytes]:

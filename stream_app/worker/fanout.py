@@ -41,6 +41,7 @@ class Standing(msgspec.Struct, array_like=True):
     position: bytes
     stop: bytes
     wraps: bool
+    cause: str = "fact"  # of what members make of them
 
     def go_round(self) -> None:
         """There are news: until every member has been told from here on."""
@@ -94,6 +95,10 @@ class Fanout:
         """Whether there are members to be told."""
         return bool(self._waiting)
 
+    def under_way(self) -> list[str]:
+        """The accounts whose news are under way."""
+        return list(self._waiting)
+
     def known(self, name: str) -> Standing | None:
         """What an account has told its members, None if it never had anything to tell."""
         found = self._standings.get(name)
@@ -101,7 +106,9 @@ class Fanout:
             found = _decode(entry)
         return found
 
-    def news(self, name: str, facts: bytes, scores: bytes, at: int, fact_at: int, event_id: str | None) -> None:
+    def news(
+        self, name: str, facts: bytes, scores: bytes, at: int, fact_at: int, event_id: str | None, cause: str = "fact"
+    ) -> None:
         """What is seen of an account may have changed: its scores `at` a time, or only its facts at `fact_at`."""
         standing = self.known(name)
         if standing is None:
@@ -113,6 +120,7 @@ class Fanout:
         since = at if standing.scores != scores else fact_at
         standing.at = max(since, standing.at) if standing.under_way else since
         standing.facts, standing.scores, standing.event_id = facts, scores, event_id
+        standing.cause = cause
         standing.go_round()
         self._standings[name] = standing
         self._fresh[name] = self._waiting[name] = None

@@ -7,6 +7,7 @@ dead letter. Nothing raises for what a producer sent.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from stream_app.engine.activity import Activity
 from stream_app.engine.admission import verdict
@@ -19,6 +20,7 @@ from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.lead import Lead, cause_of
 from stream_app.streaming.processor import Clock, Effects, InputRecord, StateReader
 from stream_app.worker import messages
+from stream_app.worker.backlog import AT_ONCE, SHARE
 from stream_app.worker.composition import OTHER, Scoring
 from stream_app.worker.entries import ERASED, Alias, Kept, due_of
 from stream_app.worker.erasing import Erasing
@@ -37,9 +39,14 @@ from stream_app.worker.links import (
 from stream_app.worker.messages import AccountSeen
 from stream_app.worker.outbox import dead_letter, forwarded
 from stream_app.worker.partition import Partition
+from stream_app.worker.publications import MODEL
 from stream_app.worker.refusals import refusal_of
+from stream_app.worker.restating import is_version
+from stream_app.worker.restating_leads import RestatedLeads
+from stream_app.worker.versions import public_moves
 
 _NOTHING: list[Merged] = []
+NOW: Final = 0  # ms since the epoch: due whatever the time
 
 
 class LeadProcessor:
@@ -59,6 +66,12 @@ class LeadProcessor:
         self._register = self._leads.register
         self._linking = Linking(self._leads)
         self._erasing = Erasing(self._leads)
+        restated = RestatedLeads(self._leads, state, self._switched)
+        self._versions, self._restating = restated.versions, restated.frame
+
+    def _switched(self) -> None:
+        """Another version of the model is in force."""
+        self.scoring, self.plan = self._leads.scoring, self._leads.plan
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Set the timers of recovered leads."""
@@ -66,9 +79,12 @@ class LeadProcessor:
         for key, entry in entries:
             if key.startswith(ERASED):
                 self._register.restore(key)
+            elif is_version(key):
+                continue
             elif (at := due_of(entry)) is not None:
                 due.append((at, key))
         self._leads.wheel.fill(due)
+        self._restating.restore(entries)
 
     def process(self, records: Sequence[InputRecord]) -> None:
         """Take records in merged order."""
@@ -86,6 +102,8 @@ class LeadProcessor:
             except Refusal as refusal:
                 self._count(refusal.code)
                 self._leads.send(dead_letter(self.scoring.names.dead_letters, without_merged(record), refusal))
+        if self._restating.waiting:
+            self._restating.run(len(records) // SHARE + 1)
 
     def _inbox(self, record: InputRecord, skew: int) -> None:
         kind = messages.header(record.headers, messages.KIND)
@@ -97,6 +115,9 @@ class LeadProcessor:
                 self._erasing.take(key, message, hops_of(record.headers))
             else:
                 self._linking.take(key, message, hops_of(record.headers))
+        elif kind == MODEL:
+            if self._restating.take(record.value, self._clock):
+                self.counts["model"] += 1
         else:
             channel, lead = messages.header(record.headers, messages.CHANNEL), messages.header(record.headers, LEAD)
             self._channel = self.scoring.label(channel)
@@ -244,8 +265,10 @@ class LeadProcessor:
         before = lead.card.scores
         subject.account = (seen.account_id, seen.view)
         lead.look()
-        cause = Cause("fact", seen.event_id)
+        cause = Cause(seen.cause, seen.event_id)
         lead.evaluate(cause, before)
+        if seen.cause == "model" and public_moves(lead, mode := self._versions.current.mode):
+            self._leads.tell_moves(lead, mode == "restated")
         self._leads.changed(lead, cause)
 
     # -- time -----------------------------------------------------------------------------------------------------------
@@ -260,10 +283,11 @@ class LeadProcessor:
 
     def next_due(self) -> int | None:
         """When the first timer may fire."""
-        return self._leads.wheel.next()
+        return NOW if self._restating.waiting else self._leads.wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
-        """Carry the leads that are due to the last boundary that has passed; True when more are due."""
+        """Carry the leads that are due to the last boundary that has passed, and some over to a new version of the model;
+        True when more are due."""
         boundary = to_ms // self.plan.resolution * self.plan.resolution
         leads, register = self._leads, self._register
         for due, raw in leads.wheel.take(to_ms, budget):
@@ -275,9 +299,12 @@ class LeadProcessor:
             lead.advance(max(due, boundary))
             leads.quiet.add(key)
             leads.changed(lead, Cause("decay"))
-        following = leads.wheel.next()
+        if self._restating.waiting:
+            self._restating.run(AT_ONCE)
+        following = self.next_due()
         return following is not None and following <= to_ms
 
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
-        return self._leads.drain()
+        changes, outputs, caused = self._leads.drain()
+        return Effects([*changes, *self._versions.changes()], outputs, caused)

@@ -4,7 +4,7 @@ An inbox record whose first header is `kind` is one of ours; its value is JSON. 
 of a lead replaces the one before, so that repeating one changes nothing.
 """
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -47,13 +47,17 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class AccountSeen(msgspec.Struct, frozen=True):
-    """What a member sees of its account from `at` (milliseconds) on: its facts, and its scores where leads use them."""
+    """What a member sees of its account from `at` (milliseconds) on: its facts, and its scores where leads use them.
+
+    `cause` is that of the moves which come of it.
+    """
 
     lead: str
     account_id: str
     at: _Time
     event_id: str | None
     view: dict[str, Any]
+    cause: Literal["fact", "model"] = "fact"
 
 
 Message = TypeVar("Message")

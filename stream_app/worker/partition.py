@@ -43,6 +43,7 @@ class Partition:
         self.quiet: set[str] = set()  # leads that a timer has carried on: worth looking ahead for
         self.timestamp = 0  # of the record at hand, which what comes of it keeps
         self._why: dict[str, Cause] = {}  # what last changed each changed lead
+        self._anew: dict[str, bool] = {}  # leads restated since the last drain; whether their accounts are told anew
         self._outputs: list[Output] = []
         self._caused: list[int] = []  # timestamps of the records that made transitions
 
@@ -83,11 +84,22 @@ class Partition:
         if lead.moves:
             self.tell_moves(lead)
 
-    def tell_moves(self, lead: Lead) -> None:
+    def restated(self, lead: Lead, retell: bool) -> None:
+        """A lead was carried over to another version of the model: it is published anew, and with `retell` so is what
+        it brings to its account."""
+        self._anew[lead.subject.key] = retell
+        self.changed(lead, Cause("model"))
+
+    def switch(self, scoring: Scoring) -> None:
+        """Score under another version of the model from now on. What has happened so far is told under the present one."""
+        self.register.switch(scoring.leads, self._packed())
+        self.scoring, self.plan = scoring, scoring.leads
+
+    def tell_moves(self, lead: Lead, restated: bool = False) -> None:
         """Send the transitions made since the last look, as they are seen from now."""
         if lead.moves:
             topic, raw = self.scoring.names.transitions, lead.subject.key.encode()
-            for document in transitions(lead, "lead", lead.account_id):
+            for document in transitions(lead, "lead", lead.account_id, restated):
                 self._outputs.append(transition_output(topic, document, raw))
                 if document["cause"]["kind"] not in ("decay", "model"):
                     self._caused.append(self.timestamp)
@@ -115,19 +127,26 @@ class Partition:
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
         self.wheel.thin(self.register.due)
-        changes = self.register.take_marks()
+        packed = self._packed()
+        changes = [*self.register.take_marks(), *packed]  # of several changes of a key the last counts
+        outputs, self._outputs = self._outputs, []
+        caused, self._caused = self._caused, []
+        return Effects(changes, outputs, caused)
+
+    def _packed(self) -> list[tuple[bytes, bytes]]:
+        """Publish the leads that have changed since the last look; their entries."""
+        packed = []
         for key, lead in self.register.take_changed().items():
             self._publish(key, lead)
             due = next_change(lead) if key in self.quiet else lead.next_look()
             raw = key.encode()
             if due is not None:
                 self.wheel.add(due, raw)
-            changes.append((raw, pack(due, encode(self.plan, lead.subject, lead.card))))
+            packed.append((raw, pack(due, encode(self.plan, lead.subject, lead.card))))
         self._why.clear()
+        self._anew.clear()
         self.quiet.clear()
-        outputs, self._outputs = self._outputs, []
-        caused, self._caused = self._caused, []
-        return Effects(changes, outputs, caused)
+        return packed
 
     def _publish(self, key: str, lead: Lead) -> None:
         """Send the score record and the contributions to the account, where they have changed."""
@@ -136,7 +155,7 @@ class Partition:
         standing = Standing(lead)
         said = standing.said()
         known = subject.published
-        if known is None or known[:-2] != said:
+        if known is None or known[:-2] != said or key in self._anew:
             subject.revision += 1
             document = score_record(lead, "lead", home, subject.revision, standing)
             self._outputs.append(score_output(names.lead_scores, document, key.encode()))
@@ -156,7 +175,7 @@ class Partition:
         if left is not None and left != home:
             self._tell(Member(key, left, lead.subject.clock, cause.kind, cause.event_id, None))
         fresh = [[share.score, share.value, share.counts] for share in shares]
-        if home is not None and (left != home or told[1] != fresh):
+        if home is not None and (left != home or told[1] != fresh or self._anew.get(key, False)):
             self._tell(Member(key, home, lead.subject.clock, cause.kind, cause.event_id, shares))
 
     def _tell(self, member: Member) -> None:

@@ -4,9 +4,10 @@ The rule: a lead on the shelf exists, so an event of a busy lead asks for nothin
 key (entries.py) is looked at only when its lead is not at hand, and the mark of an erased one only when nothing does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from stream_app.engine.encoding import card_of, decode, decode_with_card
+from stream_app.engine import ladders
+from stream_app.engine.encoding import card_of, decode_with_card, tag_of
 from stream_app.engine.plan import Plan
 from stream_app.engine.state import Subject
 from stream_app.runtime.lead import Lead
@@ -29,7 +30,8 @@ AT_HAND = 20_000  # decoded leads kept by a partition
 
 
 class Register:
-    """See the module. `secret` keys the digests of erased leads."""
+    """See the module. `secret` keys the digests of erased leads. `restate` makes the lead of a state that stands under
+    another version of the model; without it, one is taken as it is."""
 
     def __init__(self, plan: Plan, state: StateReader, secret: bytes) -> None:
         self._plan = plan
@@ -39,6 +41,18 @@ class Register:
         self._marks: dict[bytes, bytes | None] = {}  # entries changed since the last drain, but those of leads
         self._erased = False  # whether any lead was ever erased here
         self.at_hand = self._shelf.at_hand
+        self.restate: Callable[[bytes], Lead] | None = None
+
+    def switch(self, plan: Plan, staged: Iterable[tuple[bytes, bytes]]) -> None:
+        """Open leads under another version from now on. `staged` are the entries of those that have changed."""
+        self._marks.update(staged)
+        self._plan = plan
+        self._shelf = Shelf(AT_HAND, self.new)
+        self.at_hand = self._shelf.at_hand
+
+    def staged(self) -> Iterable[tuple[bytes, bytes | None]]:
+        """The entries changed since the last drain, but those of leads at hand."""
+        return self._marks.items()
 
     def restore(self, key: bytes) -> None:
         """Hear of a recovered entry."""
@@ -49,9 +63,9 @@ class Register:
         lead = self._shelf.at_hand(key)
         if lead is not None:
             return lead
-        entry = self._entry(key.encode())
+        entry = self.entry(key.encode())
         if entry is None:
-            entry = self._entry(erased_key(key, self._secret)) if self._erased else None
+            entry = self.entry(erased_key(key, self._secret)) if self._erased else None
             return None if entry is None else marker_of(entry)
         if is_marker(entry):
             return marker_of(entry)
@@ -64,8 +78,14 @@ class Register:
         return _lead(self._plan, Subject(key, len(self._plan.trackers)))
 
     def revived(self, state: bytes) -> Lead:
-        """The lead of an encoded state; it is one when it is first told of by `change`."""
-        return _lead(self._plan, decode(self._plan, state))
+        """The lead of an encoded state; it is one when it is first told of by `change`.
+
+        It may come from a partition that has another version already, or still: then its stages are this one's.
+        """
+        lead = opened(self._plan, state)
+        if tag_of(state) != self._plan.tag:
+            ladders.start(self._plan, lead.subject, lead.subject.clock)
+        return lead
 
     def change(self, key: str, lead: Lead) -> None:
         """A lead has changed."""
@@ -83,7 +103,7 @@ class Register:
         self._shelf.drop(key)
         if isinstance(marker, Erased):
             self._erased = True
-            if self._entry(raw) is not None:  # else even a tombstone would say more than is known
+            if self.entry(raw) is not None:  # else even a tombstone would say more than is known
                 self._marks[raw] = None
             self._marks[erased_key(key, self._secret)] = pack_marker(marker)
         else:
@@ -101,7 +121,7 @@ class Register:
 
     def due(self, raw: bytes) -> int | None:
         """When the lead of a key is due, as of the last drain; None: never, or it is no lead."""
-        entry = self._entry(raw)
+        entry = self.entry(raw)
         return None if entry is None else due_of(entry)
 
     def take_marks(self) -> list[tuple[bytes, bytes | None]]:
@@ -115,18 +135,27 @@ class Register:
 
     def _no_longer_erased(self, key: str) -> None:
         """What the mark of an erased lead kept is in the key's own entry from now on."""
-        if self._erased and self._entry(mark := erased_key(key, self._secret)) is not None:
+        if self._erased and self.entry(mark := erased_key(key, self._secret)) is not None:
             self._marks[mark] = None
 
-    def _entry(self, raw: bytes) -> bytes | None:
+    def entry(self, raw: bytes) -> bytes | None:
+        """The entry of a key, but for what has changed of a lead at hand since the last drain."""
         return self._marks[raw] if raw in self._marks else self._state.get(raw)
 
     def _opened(self, entry: bytes) -> Lead:
-        subject, kept = decode_with_card(self._plan, state_of(entry))
-        lead = _lead(self._plan, subject)
-        if kept is not None:
-            lead.resume(card_of(self._plan, subject, lead.view, kept))
-        return lead
+        state = state_of(entry)
+        if self.restate is not None and (tag := tag_of(state)) is not None and tag != self._plan.tag:
+            return self.restate(state)
+        return opened(self._plan, state)
+
+
+def opened(plan: Plan, state: bytes) -> Lead:
+    """The lead of an encoded state, with the card that was kept with it."""
+    subject, kept = decode_with_card(plan, state)
+    lead = _lead(plan, subject)
+    if kept is not None:
+        lead.resume(card_of(plan, subject, lead.view, kept))
+    return lead
 
 
 def count_on(subject: Subject, kept: Kept) -> None:

@@ -19,6 +19,7 @@ from stream_app.topics import Agent, load_manifest
 from stream_app.worker.accounts import AccountProcessor
 from stream_app.worker.composition import Scoring, compose
 from stream_app.worker.leads import LeadProcessor
+from stream_app.worker.publications import Mode, publication, publication_output
 
 PRESENT = 1_900_000_000_000
 """The wall clock of these tests (2030), behind everything they send."""
@@ -140,6 +141,14 @@ class Desk:
         record = Record(topic, place, len(records[place]), timestamp, key, value, tuple(headers))
         records[place].append(record)
         return record
+
+    def publish(self, model: Model, number: int, at: int, mode: Mode = "emit") -> None:
+        """Publish a version to every lane, as `stream-app model publish` does."""
+        for base in ("lead-inbox", "account-inbox"):
+            topic = self.manifest[base].name
+            for partition in range(self.partitions):
+                given = publication_output(topic, partition, publication(model, number, mode, at))
+                self._append(topic, given.key, given.value, given.headers, at, partition)
 
     # -- work -----------------------------------------------------------------------------------------------------------
 
