@@ -16,7 +16,9 @@ _EXAMPLES = """Examples:
 
   stream-app lag --watch
 
-  stream-app lag --group stream-app --max-seconds 60 || echo behind"""
+  stream-app lag --group stream-app --max-seconds 60 || echo behind
+
+  stream-app lag --serve 9310"""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +38,18 @@ def lag(
     max_seconds: Annotated[
         float | None, typer.Option(min=0, help="Exit with 1 if any partition lags by more seconds than this.")
     ] = None,
+    serve: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Export it to Prometheus on this port instead, until told to stop; 0 takes a free one and says which.",
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to export it on.")] = "127.0.0.1",
+    cluster: Annotated[
+        str, typer.Option(envvar="STREAM_APP_CLUSTER", help="The label `cluster_name` of what is exported.")
+    ] = "kafka",
     json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch an array a line.")] = False,
 ) -> None:
     """Print the lag of every consumer group, topic and partition, as Kafka tells it: no worker is asked.
@@ -47,6 +61,9 @@ def lag(
     from stream_app.ops.lag_look import look_on, look_once
 
     broker, manifest, groups = broker_of(bootstrap), manifest_of(prefix), tuple(group or ())
+    if serve is not None:
+        _serve(broker, prefix, groups, cluster, host, serve)
+        return
     if watch:
         screen = Screen(json)
         with suppress(KeyboardInterrupt), screen:
@@ -62,3 +79,13 @@ def lag(
             fail("--max-seconds: there is no consumer group to check; name one with --group", 1)
         if worst(lags) > max_seconds:
             raise typer.Exit(1)
+
+
+def _serve(broker: str, prefix: str, groups: tuple[str, ...], cluster: str, host: str, port: int) -> None:
+    from stream_app.ops.lag_export import serve_lag
+
+    def ready(address: str) -> None:
+        say(f"ready: {address}")
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve_lag(broker, manifest_of(prefix), groups, cluster, host, port, ready))
