@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
 import sys
+from asyncio.subprocess import PIPE
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from stream_app.contracts import validator
 from stream_app.engine.times import HOUR, MINUTE, format_time
 from stream_app.ingest import Refusal
 from stream_app.streaming.transaction import default_partition
+from stream_app.worker import messages
 from tests.pipeline.desk import event
 from tests.pipeline.letters import GOOD, START, command, finish, refuse, sent_again, start
 from tests.pipeline.models import TEXT
@@ -37,7 +41,7 @@ async def system(broker: str, tmp_path: Path, model: Path) -> System:
 
 
 async def test_from_refusal_to_score(system: System) -> None:
-    """S099: a worker refuses, a person lists, looks, corrects and sends again, and the lead is scored as if nothing had been.
+    """A worker refuses, a person lists, looks, corrects and sends again, and the lead is scored as if nothing had been.
 
     The record goes to its own topic and partition, under its key, at its time, with its headers.
     """
@@ -207,3 +211,51 @@ async def test_an_empty_topic_is_empty(system: System) -> None:
     assert kind["letters"] == 1
     assert json.loads((await command(system, "list", "--json", "--since", "9999-01-01T00:00:00Z"))[0]) == []
     assert "nothing to send" in (await command(system, "replay", "--reason", "future"))[1]
+
+
+async def test_the_pages_commands_work(system: System, repository: Path, tmp_path: Path) -> None:
+    """Every `sh` block of docs/dead-letters.md, in order, in one shell; afterwards what could be mended has been sent."""
+    bad = [GOOD | {"colour": "red"}, GOOD | {"event_id": "e2", "colour": 1}, GOOD | {"event_id": ""}]
+    await refuse(system, [*map(orjson.dumps, bad), b"nonsense"])
+    page = (repository / "docs" / "dead-letters.md").read_text(encoding="utf-8")
+    script = "set -euo pipefail\n" + "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE))
+    place = {"KAFKA_BROKER": system.broker, "STREAM_APP_TOPIC_PREFIX": system.manifest.prefix}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        script,
+        cwd=tmp_path,
+        env={**os.environ, **place, "PATH": path},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    out, said = await finish(process)
+    assert process.returncode == 0, out.decode() + said
+    assert "some are still no events" in out.decode()
+    assert (tmp_path / "value.json").read_bytes() == orjson.dumps(bad[0])
+    found = [orjson.loads(one.value)["event_id"] for one in await sent_again(system)]
+    assert sorted(found) == ["e1", "e2", "mended"]
+
+
+async def test_what_was_refused_on_its_second_hop_goes_through_its_topic_again(system: System) -> None:
+    """A lead's, under its key and without our headers, to be found anew; an account's to the account, which alone lacks it."""
+    second = [
+        (messages.KIND, b"event"),
+        (messages.CHANNEL, b"email"),
+        ("stream-app.lead", b"user:ann"),
+        ("trace", b"7"),
+    ]
+    late = Refusal("too_old", "late", "/time")
+    (one,) = await refuse(system, [orjson.dumps(GOOD)], "lead-inbox", headers=second, why=late)
+    (two,) = await refuse(system, [orjson.dumps(GOOD)], "account-inbox", headers=second[:2], why=late)
+    (three,) = await refuse(system, [b"{}"], "lead-inbox", headers=[(messages.KIND, b"links")])
+    _, said = await command(system, "replay", one, two, three, code=1)
+    assert f"{three}: it is a message between workers ('links'), not an event" in said
+    (lead,), (account,) = await sent_again(system, "email-events"), await sent_again(system, "account-inbox")
+    assert lead.headers == (("trace", b"7"), ("dead-letters.replay-of", one.encode()))
+    assert account.headers == (*second[:2], ("dead-letters.replay-of", two.encode()))
+    assert (lead.key, lead.timestamp, lead.partition) == (
+        b"user:ann", START, default_partition(b"user:ann", PARTITIONS)
+    )  # fmt: skip

@@ -82,7 +82,7 @@ async def send_to_inboxes(system: System) -> int:
 
 
 async def test_a_flood_neither_stops_nor_harms_the_others(broker: str, tmp_path: Path) -> None:
-    """S099: all good events' scores are out while most of the flood still waits, and every bad record has one letter.
+    """All good events' scores are out while most of the flood still waits, and every bad record has one letter.
 
     One worker has all partitions; it is killed in the middle of the flood and started again.
     """

@@ -101,7 +101,7 @@ def refused_by_replay(desk: Desk, letter: Letter) -> str:
 def test_a_worker_show_and_replay_say_the_same(
     topic: str, value: bytes | None, stated: list[tuple[str, bytes]]
 ) -> None:
-    """S099: nothing is dropped silently, nothing stops the worker, and whatever is shown is safe to look at."""
+    """Nothing is dropped silently, nothing stops the worker, and whatever is shown is safe to look at."""
     desk, letters = letters_of(topic, value, stated)
     for letter in letters:
         verdict = verdict_now(letter, desk.manifest, PRESENT)
