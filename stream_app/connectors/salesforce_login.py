@@ -4,6 +4,7 @@ https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_cr
 ...?id=xcloud.remoteaccess_oauth_jwt_flow.htm. Neither answer says how long a token lasts: it is used until it is refused.
 """
 
+import asyncio
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Login:
         self._web = web
         self._seconds = seconds
         self._token: Token | None = None
+        self._one = asyncio.Lock()
 
     def expired(self, token: Token) -> None:
         """A token was refused; one that came after it is kept."""
@@ -46,8 +48,10 @@ class Login:
 
     async def token(self) -> Token | Again:
         """A token. Refused credentials are the endpoint's fault: an operator mends them, and no record is parked."""
-        if self._token is not None:
-            return self._token
+        async with self._one:
+            return self._token if self._token is not None else await self._log_on()
+
+    async def _log_on(self) -> Token | Again:
         url = f"{self._settings.login_url}/services/oauth2/token"
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         reply = await self._web.request("POST", url, headers, urlencode(self._grant()).encode())

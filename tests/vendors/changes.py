@@ -12,7 +12,7 @@ MODEL = {"id": "b2b-saas", "version": "3f" * 32}
 STAGES = ("awareness", "mql", "sql")
 
 
-def transition(lead: str, seq: int, at: int = START, to: str = "mql", **more: Any) -> dict[str, Any]:
+def transition(lead: str, seq: int, at: int = START, *, to: str = "mql", **more: Any) -> dict[str, Any]:
     """A lead's transition on `lifecycle`."""
     identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{lead}|{seq}"))
     return {
