@@ -22,6 +22,7 @@ from faust.types import TP, ConsumerMessage
 from stream_app.streaming.assignor import UnitAssignor
 from stream_app.streaming.chunk import Chunk
 from stream_app.streaming.lanes import Failed, Lanes, Place
+from stream_app.streaming.lenient import read_any_header_names
 from stream_app.streaming.settings import WorkerSettings
 
 POLL_MS = 50
@@ -89,6 +90,7 @@ class LaneConsumer(faust_consumer.Consumer):
     async def on_start(self) -> None:
         """Connect; the group is joined on `subscribe`."""
         settings, limits, pacing = self.settings, self.settings.limits, self.settings.pacing
+        read_any_header_names()
         self.kafka = AIOKafkaConsumer(
             bootstrap_servers=settings.broker,
             group_id=settings.app,

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from stream_app.errors import KnownError
 from stream_app.ops.letters.letter import Place
 from stream_app.ops.topics_admin import partition_counts
+from stream_app.streaming.lenient import read_any_header_names
 from stream_app.topics import Manifest
 
 Progress = Callable[[str, int, int], None]
@@ -90,6 +91,7 @@ async def open_reader(
     topic = manifest["dead-letters"].name
     if topic not in counts:
         raise LettersError(f"there is no topic {topic} on {bootstrap}: say 'stream-app topics create' first")
+    read_any_header_names()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
