@@ -16,7 +16,8 @@ from stream_app.cli import make_app
 from stream_app.local.jars import kafka_version
 from stream_app.local.services import PARTS
 
-_APP = ("topics", "worker", "projector", "serve", "demo")
+_APP = ("topics", "worker", "projector", "serve", "lag", "demo")
+_MONITORING = ("lag", "prometheus", "grafana")
 
 
 @pytest.fixture
@@ -39,9 +40,13 @@ def check_command(words: list[str]) -> set[str]:
     Fails where there is no such command, or it knows no such option, or needs more.
     """
     found = typer.main.get_command(make_app())
-    for word in words:
+    rest = iter(words)
+    for word in rest:
         if word.startswith("-"):
-            assert word in {option for parameter in found.params for option in parameter.opts}, words
+            options = {option: parameter for parameter in found.params for option in parameter.opts}
+            assert word in options, words
+            if not getattr(options[word], "is_flag", False):
+                next(rest)  # its value
         else:
             assert isinstance(found, TyperGroup), words
             assert word in found.commands, words
@@ -58,9 +63,9 @@ def check_command(words: list[str]) -> set[str]:
 
 def test_services_are_the_system(services: dict[str, Service]) -> None:
     """A broker, a store, a job for the topics, workers, projection and API, and the demo for who asks for it."""
-    assert set(services) == {"kafka", "valkey", *_APP}
-    assert set(services["demo"].profiles or ()) == {"demo"}
-    assert [name for name, service in services.items() if service.profiles] == ["demo"]
+    assert set(services) == {"kafka", "valkey", *_APP, *_MONITORING}
+    profiles = {name: set(service.profiles) for name, service in services.items() if service.profiles}
+    assert profiles == {"demo": {"demo"}, **{name: {"monitoring"} for name in _MONITORING}}
 
 
 @pytest.mark.parametrize("name", _APP)
@@ -81,7 +86,7 @@ def test_health_check_is_a_command(services: dict[str, Service], name: str) -> N
     check_command(check.test[2:])
 
 
-@pytest.mark.parametrize("name", ["kafka", "valkey", "worker", "projector", "serve"])
+@pytest.mark.parametrize("name", ["kafka", "valkey", *_MONITORING, "worker", "projector", "serve"])
 def test_long_running_services_have_a_health_check(services: dict[str, Service], name: str) -> None:
     """And come back when they end."""
     assert services[name].healthcheck is not None
@@ -123,23 +128,26 @@ def test_images_are_pinned_and_kafka_is_the_embedded_one(services: dict[str, Ser
     assert services["kafka"].image == f"apache/kafka:{kafka_version()}"
     for name, service in services.items():
         assert service.image is not None
-        assert re.fullmatch(r"[a-z/-]+:(\d+\.\d+\.\d+|local)", service.image), name
+        assert re.fullmatch(r"[a-z/-]+:(v?\d+\.\d+\.\d+|local)", service.image), name
 
 
-def test_volumes_are_declared(compose: ComposeSpecification, services: dict[str, Service]) -> None:
-    """Each named volume is at the foot of the file, and none is there for nothing."""
+def test_volumes_are_declared(compose: ComposeSpecification, services: dict[str, Service], repository: Path) -> None:
+    """Each named volume is at the foot of the file, and none is there for nothing; folders of this tree exist."""
     used = set()
     for service in services.values():
         for volume in service.volumes or []:
             source = volume.split(":")[0] if isinstance(volume, str) else volume.source
             assert source is not None
-            used.add(source)
+            if source.startswith("./"):
+                assert (repository / source).is_dir(), source
+            else:
+                used.add(source)
     assert used == set(compose.volumes or {})
 
 
 def test_ports_are_open_to_this_machine_alone(services: dict[str, Service]) -> None:
     """Kafka and Valkey ask for no password and the API has no TLS, so none listens to the network."""
-    for name in ("kafka", "valkey", "serve"):
+    for name in ("kafka", "valkey", "serve", "prometheus", "grafana"):
         for port in services[name].ports or []:
             address = port if isinstance(port, str) else str(getattr(port, "host_ip", None))
             assert address.startswith("127.0.0.1"), name
