@@ -56,6 +56,11 @@ def read_located_model(reference: str) -> tuple[Model, Callable[[str], int]]:
     return model, lambda path: line_of(root, path)
 
 
+def is_known(reference: str) -> bool:
+    """Whether a reference names a file, standard input or a ready model."""
+    return reference == "-" or Path(reference).exists() or reference in ready_models()
+
+
 def model_text(reference: str) -> tuple[str, str]:
     """The text of a model and the name to give it in messages. Raises `KnownError` where there is none."""
     if reference == "-":

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from stream_app.cli import model_diff, model_tune, model_whatif
+from stream_app.cli import model_diff, model_publish, model_tune, model_whatif
+from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import fail, print_json, print_table, say
 
 Reference = Annotated[
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Check, read and try out scoring models.", no_args_is_help=True)
     for command in (validate, lint, show, test, ready):
         group.command()(command)
-    for module in (model_diff, model_whatif, model_tune):
+    for module in (model_diff, model_whatif, model_tune, model_publish):
         module.add(group)
     app.add_typer(group, name="model")
 
@@ -70,14 +71,35 @@ def lint(
         raise typer.Exit(1)
 
 
-def show(model: Reference = "b2b-saas", json: Json = False) -> None:
-    """Show a model as people read it: what scores what, and the ladders drawn."""
+def show(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model file, `-`, a ready model's name; or a published version's first digits, or `live`.",
+        ),
+    ] = "b2b-saas",
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    document: Annotated[
+        bool, typer.Option("--document", help="Print the model itself, as a file that every command reads.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show a model as people read it: what scores what, and the ladders drawn.
+
+    Example: stream-app model show live --document > live.json
+    """
     from rich.console import Console
 
+    from stream_app.cli.model_publish import published
     from stream_app.cli.model_show import show_model
-    from stream_app.modelfiles import read_model
+    from stream_app.modelfiles import is_known, read_model
 
-    found = read_model(model)
+    found = read_model(model) if is_known(model) else published(model, bootstrap, prefix)
+    if document:
+        print_json(found.document)
+        return
     if json:
         print_json({"model": found.name, "version": found.version, "document": found.document})
         return

@@ -71,7 +71,7 @@ def work(
     observe: Callable[[Lanes], None] = lambda _: None,
 ) -> None:
     """Score until told to stop. Raises what `run_worker` raises."""
-    factory = processors(compose(model, manifest, options.secret), clock, made)
+    factory = processors(compose(model, manifest, options.secret, by_events=options.clock != "wall"), clock, made)
     run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready, observe=observe)
 
 
