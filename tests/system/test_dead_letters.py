@@ -100,6 +100,18 @@ async def send_a_bad_header_name(system: System) -> None:
         await (await producer.send_batch(batch, system.topic("web-events"), partition=place))
 
 
+async def send_bombs(system: System) -> int:
+    """Records that are many times as large as the batches they come in; how many."""
+    bombs: list[tuple[bytes, list[tuple[str, bytes]]]] = [(b"x" * (20 << 20), []), (b"{}", [("h", b"v" * (9 << 20))])]
+    packed = {"compression_type": "zstd", "max_request_size": 64 << 20, "max_batch_size": 64 << 20}
+    async with AIOKafkaProducer(bootstrap_servers=system.broker, **packed) as producer:
+        for value, stated in bombs:
+            await producer.send_and_wait(
+                system.topic("web-events"), value, b"k" * 5_000, 1, timestamp_ms=START, headers=stated
+            )
+    return len(bombs)
+
+
 async def test_a_flood_neither_stops_nor_harms_the_others(broker: str, tmp_path: Path) -> None:
     """All good events' scores are out while most of the flood still waits, and every bad record has one letter.
 
@@ -113,6 +125,7 @@ async def test_a_flood_neither_stops_nor_harms_the_others(broker: str, tmp_path:
     await fill(broker, topic, good())
     in_inboxes = await send_to_inboxes(system)
     await send_a_bad_header_name(system)
+    bombs = await send_bombs(system)
     wanted = {f"user:{name}": 10 * GOOD // LEADS for name in leads()}
     wanted[f"user:{leads()[0]}"] = min(100, wanted[f"user:{leads()[0]}"] + 10)
 
@@ -137,7 +150,7 @@ async def test_a_flood_neither_stops_nor_harms_the_others(broker: str, tmp_path:
     )
     assert set(origins.values()) == {1}
     by_topic = Counter(origin[0].decode() for origin in origins)
-    assert by_topic[topic] == FLOOD + 2 * (PARTITIONS - 1) * len(POISON)
+    assert by_topic[topic] == FLOOD + 2 * (PARTITIONS - 1) * len(POISON) + bombs
     assert sum(by_topic.values()) - by_topic[topic] == in_inboxes
     assert await scored()
 

@@ -93,7 +93,7 @@ def told(letter: Letter, replayed: bool, now: Verdict) -> list[Row]:
         )
         rows.append(Row(f"now      {escaped(again)}"))
     agrees = now.code == letter.code
-    cut = f", of which {letter.cut:,} were too many to be kept whole" if letter.cut is not None else ""
+    cut = f" (of {letter.cut:,}; not all of the record is here)" if letter.cut is not None else ""
     rows.append(Row(f"value    {len(letter.value or b''):,} bytes{cut}"))
     rows += draw(letter.value, now.message if agrees else letter.message, now.pointer if agrees else letter.pointer)
     return rows

@@ -64,7 +64,9 @@ def judge(letter: Letter, value: bytes | None, manifest: Manifest, now: int) -> 
     """
     topic = home_of(letter, manifest)
     if letter.cut is not None and value == letter.value:
-        raise NotSendableError(f"it holds only the beginning of {letter.cut} bytes; the whole lies in {_where(letter)}")
+        raise NotSendableError(
+            f"it is not whole, being larger than the topic takes; the record lies in {_where(letter)}"
+        )
     channel = topic.channel
     if topic.kind == "inbox":
         kind = messages.header(letter.headers, messages.KIND)
