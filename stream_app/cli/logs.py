@@ -1,14 +1,10 @@
-"""How a long-running process logs: lines on stderr."""
+"""How a long-running process logs: lines on stderr, for people or as JSON."""
 
-import logging
-
-from stream_app.errors import KnownError
+import os
 
 
-def log_from(level: str) -> None:
-    """Log from a level on. Raises `KnownError` for one that there is not."""
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise KnownError(f"--log-level: {level!r} is none of debug, info, warning, error")
-    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiokafka").setLevel(max(number, logging.WARNING))
+def log_from(level: str, kind: str | None = None) -> None:
+    """Log from a level on, in a format that is given, or STREAM_APP_LOG_FORMAT. Raises `KnownError` where there is none such."""
+    from stream_app.ops.logs import configure
+
+    configure(level, kind or os.environ.get("STREAM_APP_LOG_FORMAT") or "console")

@@ -1,6 +1,5 @@
 """`stream-app worker`: one scoring process."""
 
-import logging
 import os
 import sys
 from enum import StrEnum
@@ -12,6 +11,7 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import say
+from stream_app.cli.logs import log_from
 from stream_app.errors import KnownError
 from stream_app.local.paths import state_root
 
@@ -88,6 +88,7 @@ def worker(
     log_level: Annotated[
         str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
     ] = "info",
+    log_format: Annotated[str, typer.Option(envvar="STREAM_APP_LOG_FORMAT", help="console or json.")] = "console",
 ) -> None:
     """Score what arrives on the event topics, exactly once. Run as many as there are partitions; SIGTERM stops one.
 
@@ -99,7 +100,7 @@ def worker(
     from stream_app.streaming.settings import SettingsError
     from stream_app.worker.main import WorkerOptions, work
 
-    _log(log_level)
+    log_from(log_level, log_format)
     if supervise:
         raise SystemExit(_supervised())
     options = WorkerOptions(
@@ -136,11 +137,3 @@ def _supervised() -> int:
 
     arguments = [argument for argument in sys.argv[1:] if argument != "--supervise"]
     return run_again([sys.executable, "-m", "stream_app", *arguments, PARENT_OPTION, str(os.getpid())])
-
-
-def _log(level: str) -> None:
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise KnownError(f"--log-level: {level!r} is none of debug, info, warning, error")
-    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiokafka").setLevel(max(number, logging.WARNING))

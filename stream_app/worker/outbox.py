@@ -1,5 +1,6 @@
 """The records that scoring sends: transitions, score records, dead letters, and messages between agents."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from stream_app.ingest.dead_letters import PARSING, SCORING, Origin, dead_letter
 from stream_app.streaming.processor import OWN, InputRecord, Output
 from stream_app.topics import Manifest
 from stream_app.worker.messages import KIND, OURS
+
+log = logging.getLogger(__name__)
 
 _BY_THE_ENGINE = ("future", "too_old", "too_many_facts")
 
@@ -41,6 +44,10 @@ def names_of(manifest: Manifest) -> Names:
 
 def transition_output(topic: str, document: Mapping[str, Any], key: bytes) -> Output:
     """A transition, also readable as a CloudEvent in binary mode (formats.md, "A transition")."""
+    if log.isEnabledFor(logging.DEBUG):
+        moved = {name: document[name] for name in ("subject", "ladder", "from", "to", "seq")}
+        correlation = document["cause"].get("event_id")
+        log.debug("transition", extra={"correlation_id": correlation, "transition_id": document["id"], **moved})
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", document["id"].encode()),
