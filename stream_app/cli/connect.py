@@ -99,6 +99,13 @@ def connect(
         bool, typer.Option("--dry-run", help="Print what would be sent of what is there, as NDJSON, and send nothing.")
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Check the configuration and its secrets, and end.")] = False,
+    instance: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STREAM_APP_INSTANCE",
+            help="A name for static membership: a restart within the session time-out moves no partition.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many changes --dry-run prints at most.")] = 1_000_000,
     log_level: Annotated[
         str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
@@ -122,7 +129,7 @@ def connect(
     if check:
         say(f"{config}: a {settings.connector} connector, as it should be")
         return
-    connection = _connection(ctx.obj)
+    connection = _connection(ctx.obj, instance)
     if dry_run:
         asyncio.run(_print_plan(connection, settings, limit))
         return
@@ -235,10 +242,10 @@ def _with_parking(ctx: typer.Context, work: "Callable[[Parking], Awaitable[None]
     asyncio.run(run())
 
 
-def _connection(place: _Place) -> "Connection":
+def _connection(place: _Place, instance: str | None = None) -> "Connection":
     from stream_app.connectors.main import Connection
 
-    return Connection(place.name, broker_of(place.bootstrap), manifest_of(place.prefix))
+    return Connection(place.name, broker_of(place.bootstrap), manifest_of(place.prefix), instance=instance)
 
 
 async def _print_plan(connection: "Connection", config: Any, limit: int) -> None:

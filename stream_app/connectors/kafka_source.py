@@ -18,7 +18,7 @@ from aiokafka.structs import OffsetAndMetadata
 from stream_app.connectors.config import Start
 from stream_app.connectors.contract import Kind, Place
 from stream_app.connectors.ledger import Ledger, Partition
-from stream_app.connectors.ports import Row
+from stream_app.connectors.ports import Polled
 from stream_app.connectors.runner import Runner
 from stream_app.errors import KnownError
 
@@ -38,7 +38,8 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         topics: Mapping[str, Kind],
         start: Start,
         ledger: Ledger,
-        security: dict[str, Any],
+        security: Mapping[str, Any],
+        instance: str | None = None,
     ) -> None:
         self._topics, self._start, self._ledger, self._group = topics, start, ledger, group
         self._runner: Runner | None = None
@@ -47,6 +48,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=broker,
             group_id=group,
+            group_instance_id=instance,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -109,19 +111,21 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         offsets = self._consumer.beginning_offsets if self._start == "beginning" else self._consumer.end_offsets
         return dict(await offsets(new))
 
-    async def poll(self) -> tuple[int, Sequence[Row]]:
+    async def poll(self) -> Polled:
         """As `Source.poll`. Raises what went wrong when partitions were assigned: aiokafka only logs it."""
         found = await self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=_AT_ONCE)
         if self._failed is not None:
             raise self._failed
         # As it is now: what `getmany` returns lies behind the last seek, or comes from before the next.
         epoch = self._ledger.epoch
+        assigned = [place for place in self._consumer.assignment() if self._ledger.has((place.topic, place.partition))]
         rows = [
             (Place(place.topic, place.partition, record.offset), record.key, record.value)
             for place, records in found.items()
             for record in records
         ]
-        return epoch, rows
+        positions = {(place.topic, place.partition): await self._consumer.position(place) for place in assigned}
+        return Polled(epoch, rows, positions)
 
     def hold(self, kinds: frozenset[Kind]) -> None:
         """As `Source.hold`."""

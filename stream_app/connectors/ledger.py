@@ -1,5 +1,7 @@
 """The partitions a process has, and how far each is done. Pure."""
 
+from collections.abc import Mapping
+
 from stream_app.connectors.contract import Place
 from stream_app.connectors.progress import Progress
 
@@ -37,6 +39,13 @@ class Ledger:
         """A record is read; False where it was done before, or its partition is another process's now."""
         progress = self._partitions.get((place.topic, place.partition))
         return progress is not None and progress.begin(place.offset)
+
+    def reach(self, positions: Mapping[Partition, int]) -> bool:
+        """How far partitions are read, all of whose records before that are begun; whether anything is new to commit."""
+        for partition, position in positions.items():
+            if partition in self._partitions:
+                self._partitions[partition].reach(position)
+        return bool(self.commits())
 
     def finish(self, place: Place) -> None:
         """A record is done."""

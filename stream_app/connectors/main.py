@@ -32,12 +32,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where a connector runs: its name, the broker and topics, aiokafka's arguments for TLS and SASL."""
+    """Where a connector runs: its name, the broker and topics, aiokafka's arguments for TLS and SASL.
+
+    `instance` names this process for static membership: a restart within the session time-out moves no partition.
+    """
 
     name: str
     broker: str
     manifest: Manifest
     security: dict[str, Any] = field(default_factory=dict)
+    instance: str | None = None
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -91,7 +95,9 @@ async def connect(connection: Connection, config: Config, ready: Callable[[], No
         config.after_parked == "park",
     )
     topics = connection.topics(config)
-    source = KafkaSource(connection.broker, connection.group, topics, config.start, ledger, connection.security)
+    source = KafkaSource(
+        connection.broker, connection.group, topics, config.start, ledger, connection.security, connection.instance
+    )
     _on_signals(runner)
     try:
         await parking.open()

@@ -1,7 +1,7 @@
 """What the runner stands on: where records come from, and where parked ones lie."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from stream_app.connectors.contract import Change, Kind, Place
 from stream_app.connectors.ledger import Partition
@@ -11,11 +11,19 @@ Row = tuple[Place, bytes | None, bytes | None]
 """Place, key and value of a record."""
 
 
+class Polled(NamedTuple):
+    """Records, the ledger's epoch in which they were read, and how far each partition is read with them."""
+
+    epoch: int
+    rows: Sequence[Row]
+    positions: Mapping[Partition, int]
+
+
 class Source(Protocol):
     """Where records come from, and offsets go."""
 
-    async def poll(self) -> tuple[int, Sequence[Row]]:
-        """The next records, and the ledger's epoch in which they were read; waits a little for them."""
+    async def poll(self) -> Polled:
+        """The next records; waits a little for them."""
 
     def hold(self, kinds: frozenset[Kind]) -> None:
         """Read no more of these kinds for now."""

@@ -27,6 +27,10 @@ class Progress:
         self._open[offset] = None
         return True
 
+    def reach(self, position: int) -> None:
+        """Everything before a position is read: behind the last record may lie transactions' markers."""
+        self._next = max(self._next, position)
+
     def finish(self, offset: int) -> None:
         """A record is done."""
         self._open.pop(offset, None)

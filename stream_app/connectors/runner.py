@@ -21,7 +21,7 @@ from stream_app.connectors.ledger import Ledger
 from stream_app.connectors.parked import Parked, key_of
 from stream_app.connectors.ports import Source, Ward
 
-_COMMIT_EVERY = 0.05
+_COMMIT_EVERY = 0.02
 _REPORT_EVERY = 10.0
 _GRACE = 8.0
 _START_AGAIN = 60.0
@@ -96,14 +96,15 @@ class Runner:
             held = self._desk.held
             full = {kind for kind in Kind if held[kind] >= self._pending}
             source.hold(frozenset(full | {Kind.erased} if Kind.transition in full else full))
-            epoch, rows = await source.poll()
-            for row in rows:
-                if epoch != self._ledger.epoch:
+            polled = await source.poll()
+            for row in polled.rows:
+                if polled.epoch != self._ledger.epoch:
                     break  # read before partitions moved: they are read again from what is committed
                 await self._take_in(*row)
-            if rows:
-                self._changed.set()
+            if polled.epoch == self._ledger.epoch and self._ledger.reach(polled.positions):
                 self._dirty.set()
+            if polled.rows:
+                self._changed.set()
 
     async def _take_in(self, place: Place, key: bytes | None, value: bytes | None) -> None:
         if not self._ledger.begin(place):

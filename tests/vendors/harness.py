@@ -9,7 +9,7 @@ import contextlib
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from stream_app.connectors.contract import Change, Destination, Kind, Place
 from stream_app.connectors.desk import Desk
 from stream_app.connectors.ledger import Ledger, Partition
 from stream_app.connectors.parked import DISABLED, Index, Parked, asking_again, disabling, made_obsolete
-from stream_app.connectors.ports import Row
+from stream_app.connectors.ports import Polled, Row
 from stream_app.connectors.runner import Runner
 from tests.vendors.changes import START
 
@@ -82,14 +82,14 @@ class ListSource:
         self._ledger.assign((TOPIC, 0), offset, metadata)
         self._next = offset
 
-    async def poll(self) -> tuple[int, Sequence[Row]]:
+    async def poll(self) -> Polled:
         """Up to 100 at a time."""
         await asyncio.sleep(0.005)
         if Kind.transition in self._held:
-            return self._ledger.epoch, []
+            return Polled(self._ledger.epoch, [], {})
         rows = self.rows[self._next : self._next + 100]
         self._next += len(rows)
-        return self._ledger.epoch, rows
+        return Polled(self._ledger.epoch, rows, {(TOPIC, 0): self._next})
 
     def hold(self, kinds: frozenset[Kind]) -> None:
         """Back-pressure."""

@@ -1,6 +1,7 @@
 """What the stand-in servers of vendors have in common: a real HTTP server on a free loopback port, and its bad days."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -53,8 +54,9 @@ class StandIn:
         if self.on_effect is not None:
             await self.on_effect(request)
         if self.on_answer is not None:
-            await response.prepare(request)
-            await response.write_eof()
+            with contextlib.suppress(ConnectionError):  # whoever asked was killed meanwhile
+                await response.prepare(request)
+                await response.write_eof()
             await self.on_answer(request)
         return response
 

@@ -27,6 +27,16 @@ def test_an_offset_is_committed_when_all_before_it_are_done() -> None:
     assert again.commit() == (9, "")
 
 
+def test_markers_at_the_end_are_passed() -> None:
+    """Else a group would lag for ever by the marker of the last transaction."""
+    progress = Progress(3)
+    progress.begin(3)
+    progress.reach(5)
+    assert progress.commit()[0] == 3
+    progress.finish(3)
+    assert progress.commit() == (5, "")
+
+
 def test_others_metadata_says_nothing() -> None:
     """A commit of another program, or a damaged one: everything is read again."""
     for metadata in ("", "hello", "1:?", "1:5:!"):
