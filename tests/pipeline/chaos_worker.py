@@ -1,7 +1,7 @@
 """`stream-app worker` with short time-outs, small transactions and a clock that jumps: `python -m tests.pipeline.chaos_worker JSON`.
 
 The composition is the command's own (stream_app/worker/main.py). While the file `slow` exists, the lead agent takes its
-time over each record, and every transaction over each batch, so that faults land in the middle. `plain` takes the transaction out, to show that the check can fail.
+time over each record and over leads that are restated, and every transaction over each batch, so that faults land in the middle. `plain` takes the transaction out, to show that the check can fail.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from stream_app.streaming.settings import LEAD, Limits, Pacing
 from stream_app.streaming.worker import run_worker
 from stream_app.topics import load_manifest
 from stream_app.worker.composition import compose
+from stream_app.worker.leads import NOW
 from stream_app.worker.main import WorkerOptions, processors, settings_of
 from tests.lanes.sabotage import Plain
 
@@ -61,19 +62,24 @@ def main() -> None:
     given: dict[str, Any] = json.loads(sys.argv[1])
     manifest, slow = load_manifest(given["prefix"], given["partitions"]), Path(given["slow"])
     vars(transaction)["AIOKafkaProducer"] = slow_producer(Plain if given["plain"] else AIOKafkaProducer, slow)
-    scored = processors(compose(read_model(given["model"]), manifest), jumping_clock)
+    scored = processors(compose(read_model(given["model"]), manifest, by_events=True), jumping_clock)
 
     def factory(agent: str, partition: int, state: StateReader) -> Processor:
         processor = scored(agent, partition, state)
-        process = processor.process
+        process, advance = processor.process, processor.advance
 
         def slowly(records: Sequence[InputRecord]) -> None:
             if slow.exists():
                 time.sleep(PAUSE * len(records))
             process(records)
 
+        def by_and_by(to_ms: int, budget: int) -> bool:
+            if slow.exists() and processor.next_due() == NOW:
+                time.sleep(PAUSE * budget)
+            return advance(to_ms, budget)
+
         if agent == LEAD:
-            vars(processor)["process"] = slowly
+            vars(processor)["process"], vars(processor)["advance"] = slowly, by_and_by
         return processor
 
     options = WorkerOptions(

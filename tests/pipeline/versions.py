@@ -35,9 +35,11 @@ COMBINED = "combined:\n"
 OWN = "combined:\n  total_of_own: {weights: {interest: 2, fit: 1}}\n"
 
 
-def edited_text(*numbers: int) -> str:
-    """The small model with some edits, each of which restates."""
+def edited_text(*numbers: int, plain: bool = False) -> str:
+    """The small model with some edits, each of which restates. `plain`: leads see no score of their account."""
     text = TEXT.replace(COMBINED, OWN)
+    if plain:
+        text = text.replace(", account.score: 0.1", "")
     for number in numbers:
         old, new = EDITS[number]
         assert old in text, old
@@ -45,28 +47,28 @@ def edited_text(*numbers: int) -> str:
     return text
 
 
-def edited(*numbers: int) -> Model:
+def edited(*numbers: int, plain: bool = False) -> Model:
     """The same, read."""
-    return load_model(edited_text(*numbers), "edited.yaml")
+    return load_model(edited_text(*numbers, plain=plain), "edited.yaml")
 
 
-def history(chance: random.Random, count: int) -> list[dict[str, Any]]:
+def history(chance: random.Random, count: int, leads: int = 9, accounts: int = 4) -> list[dict[str, Any]]:
     """Events of some leads and accounts, by time."""
     events: list[dict[str, Any]] = []
     for number in range(count):
         told: dict[str, Any] = {"event_id": f"e{number}", "time": format_time(START + chance.randrange(29 * DAY))}
         if chance.random() < 0.1:
-            told |= {"channel": "account", "type": "funding", "account_id": f"a{chance.randrange(4)}"}
+            told |= {"channel": "account", "type": "funding", "account_id": f"a{chance.randrange(accounts)}"}
         else:
             channel, kind = chance.choice(KINDS)
-            told |= {"channel": channel, "type": kind, "user_id": f"u{chance.randrange(9)}"}
+            told |= {"channel": channel, "type": kind, "user_id": f"u{chance.randrange(leads)}"}
             if chance.random() < 0.3:
                 told["facts"] = {
                     "job_title": chance.choice(["chief", "clerk"]),
                     "department": chance.choice(["it", "hr"]),
                 }
             if chance.random() < 0.4:
-                told["account_id"] = f"a{chance.randrange(4)}"
+                told["account_id"] = f"a{chance.randrange(accounts)}"
         if "account_id" in told and chance.random() < 0.3:
             told["account_facts"] = {"employees": chance.choice([5, 500]), "growth": chance.choice([0.1, 0.3])}
         events.append(told)
