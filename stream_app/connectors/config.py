@@ -61,6 +61,12 @@ class Config:
     desk: DeskSettings
     vendor: VendorSettings
 
+    @property
+    def wants_email(self) -> bool:
+        """Whether a lead's e-mail address is sent or names the vendor's record."""
+        sources = {field.source for field in self.vendor.fields}
+        return "email" in sources or getattr(self.vendor, "id_source", "") == "email"
+
 
 def read_config(path: Path, environment: Mapping[str, str] | None = None, blind: bool = False) -> Config:
     """The configuration in a file. `blind` looks up no secrets. Raises `InvalidConfig`, or `KnownError` for no file."""

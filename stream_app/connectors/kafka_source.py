@@ -17,6 +17,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from stream_app.connectors.config import Start
 from stream_app.connectors.contract import Kind, Place
+from stream_app.connectors.directory import Directory
 from stream_app.connectors.ledger import Ledger, Partition
 from stream_app.connectors.ports import Polled
 from stream_app.connectors.runner import Runner
@@ -40,9 +41,11 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         ledger: Ledger,
         security: Mapping[str, Any],
         instance: str | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self._topics, self._start, self._ledger, self._group = topics, start, ledger, group
         self._runner: Runner | None = None
+        self._directory = directory
         self._failed: Exception | None = None
         self._admin = AIOKafkaAdminClient(bootstrap_servers=broker, **security)
         self._consumer = AIOKafkaConsumer(
@@ -125,6 +128,8 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             for record in records
         ]
         positions = {(place.topic, place.partition): await self._consumer.position(place) for place in assigned}
+        if rows and self._directory is not None:
+            await self._directory.poll()
         return Polled(epoch, rows, positions)
 
     def hold(self, kinds: frozenset[Kind]) -> None:

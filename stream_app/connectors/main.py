@@ -13,6 +13,7 @@ from stream_app.connectors.clock import SystemClock
 from stream_app.connectors.config import Config
 from stream_app.connectors.contract import Destination, Disabled, Kind, Place, Refused, Skip
 from stream_app.connectors.desk import Desk
+from stream_app.connectors.directory import Directory
 from stream_app.connectors.hubspot import HubSpot
 from stream_app.connectors.hubspot_settings import HubSpotSettings
 from stream_app.connectors.kafka_source import KafkaSource
@@ -25,6 +26,7 @@ from stream_app.connectors.sources import EmailOf, email_in_key
 from stream_app.connectors.web import Web
 from stream_app.connectors.webhook import Webhook
 from stream_app.errors import KnownError
+from stream_app.ops.topics_admin import partition_counts
 from stream_app.topics import Manifest
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -56,6 +58,18 @@ class Connection:
         """Its parked queue, not open."""
         return Parking(self.broker, self.manifest.prefix, self.name, self.security)
 
+    async def directory(self, config: Config) -> Directory | None:
+        """Where leads' e-mail addresses are looked up, not open; None where the configuration does not ask for them."""
+        if not config.wants_email:
+            return None
+        changelog = self.manifest["lead-changelog"]
+        counts = await partition_counts(self.broker, self.manifest, self.security)
+        if changelog.name not in counts:
+            raise KnownError(
+                f"there is no topic {changelog.name}: say 'stream-app topics create', or name the --prefix"
+            )
+        return Directory(self.broker, changelog.name, counts[changelog.name], self.security)
+
     def topics(self, config: Config) -> dict[str, Kind]:
         """What it reads: scores only where they are sent."""
         found = {self.manifest["transitions"].name: Kind.transition}
@@ -80,7 +94,9 @@ def destination_of(config: Config, email_of: EmailOf, seconds: Callable[[], int]
 async def connect(connection: Connection, config: Config, ready: Callable[[], None]) -> str:
     """Run until SIGTERM or SIGINT; what was done, in words. Raises `KnownError`, or what else ended it."""
     clock, ledger = SystemClock(), Ledger()
-    destination = destination_of(config, email_in_key, lambda: clock.now() // 1000)
+    directory = await connection.directory(config)
+    emails = directory.addresses.email_of if directory is not None else email_in_key
+    destination = destination_of(config, emails, lambda: clock.now() // 1000)
     desk = Desk(config.desk, random.random, clock.now())
     parking = connection.parking()
     runner = Runner(
@@ -96,13 +112,22 @@ async def connect(connection: Connection, config: Config, ready: Callable[[], No
     )
     topics = connection.topics(config)
     source = KafkaSource(
-        connection.broker, connection.group, topics, config.start, ledger, connection.security, connection.instance
+        connection.broker,
+        connection.group,
+        topics,
+        config.start,
+        ledger,
+        connection.security,
+        connection.instance,
+        directory,
     )
     _on_signals(runner)
     try:
         await parking.open()
         if parking.index.disabled is not None:
             raise KnownError(f"{connection.name} is disabled: {parking.index.disabled}")
+        if directory is not None:
+            await directory.open()
         await source.open(runner)
         try:
             await runner.run(source, ready)
@@ -113,6 +138,8 @@ async def connect(connection: Connection, config: Config, ready: Callable[[], No
     finally:
         await source.close()
         await parking.close()
+        if directory is not None:
+            await directory.close()
         await destination.stop()
 
 
@@ -127,13 +154,17 @@ async def planned(connection: Connection, config: Config, limit: int) -> AsyncIt
     from aiokafka import AIOKafkaConsumer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
 
-    destination = destination_of(config, email_in_key, lambda: 0)
+    directory = await connection.directory(config)
+    emails = directory.addresses.email_of if directory is not None else email_in_key
+    destination = destination_of(config, emails, lambda: 0)
     security = connection.security
     admin = AIOKafkaAdminClient(bootstrap_servers=connection.broker, **security)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=connection.broker, isolation_level="read_committed", enable_auto_commit=False, **security
     )
     try:
+        if directory is not None:
+            await directory.open()
         await admin.start()
         await consumer.start()
         topics = connection.topics(config)
@@ -162,6 +193,8 @@ async def planned(connection: Connection, config: Config, limit: int) -> AsyncIt
     finally:
         await consumer.stop()
         await admin.close()
+        if directory is not None:
+            await directory.close()
 
 
 async def _committed(admin: Any, group: str) -> dict[Any, int]:

@@ -5,10 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
+
+from stream_app.worker.entries import Alias, pack_marker
 from tests.lanes.process import until
 from tests.pipeline.system import COMMAND, run
 from tests.vendors.changes import erased, transition
-from tests.vendors.configs import webhook_text
+from tests.vendors.configs import hubspot_text, webhook_text
+from tests.vendors.hubspot import HubSpotStandIn
 from tests.vendors.process import Connected
 from tests.vendors.webhook import Receiver
 
@@ -96,6 +100,21 @@ async def test_gone_disables_until_an_operator_says_enable(broker: str, tmp_path
             assert process.stop() == 0
         assert asked <= 2
     assert {payload["type"] for _, payload in receiver.deliveries} == {"lead.transition", "lead.erased"}
+
+
+async def test_a_lead_with_a_user_id_is_found_by_its_linked_address(broker: str, tmp_path: Path) -> None:
+    """HubSpot knows people by their addresses: the worker's changelog says which alias is one. S443."""
+    async with HubSpotStandIn() as vendor:
+        system = await Connected(broker, tmp_path).create(hubspot_text(vendor.url))
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            entry = pack_marker(Alias(to="user:ann"))
+            await producer.send_and_wait(system.manifest["lead-changelog"].name, entry, b"email:ann@x.example")
+        await system.write([transition("user:ann", 1), transition("user:bob", 1)])
+        with system.process() as process:
+            await system.done(process=process)
+            assert process.stop() == 0, process.said()
+    assert list(vendor.contacts) == ["ann@x.example"]
+    assert "1 skipped: no email" in process.said()
 
 
 async def test_wrong_usage_is_one_line(tmp_path: Path) -> None:

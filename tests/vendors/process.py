@@ -69,7 +69,9 @@ class Connected:
     async def create(self, config: str) -> Self:
         """Make the topics, write the configuration."""
         self.file.write_text(config)
-        wanted = tuple(self.manifest[base] for base in ("transitions", "lead-scores", "account-scores"))
+        wanted = tuple(
+            self.manifest[base] for base in ("transitions", "lead-scores", "account-scores", "lead-changelog")
+        )
         await create_topics(self.broker, Manifest(wanted, self.manifest.prefix, wanted[0]))
         return self
 
