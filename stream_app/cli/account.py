@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stream_app.cli.broker import Bootstrap, Prefix, manifest_of
+from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import fail, print_json
-from stream_app.cli.reading import At, Json, Limit, Model, reading
+from stream_app.cli.reading import At, Json, Limit, Model, reading, scoring_now
 
 
 def register(app: typer.Typer) -> None:
@@ -43,12 +43,10 @@ async def _show(
 ) -> None:
     from stream_app.cli.account_drawing import draw_account
     from stream_app.cli.subject_drawing import open_console
-    from stream_app.modelfiles import read_model
     from stream_app.serving.accounts import view_of_account
-    from stream_app.worker.composition import compose
 
-    scoring = compose(read_model(model), manifest_of(prefix))
     async with reading(bootstrap, prefix) as reader:
+        scoring = await scoring_now(reader, model)
         view = await view_of_account(reader, scoring, name.removeprefix("account:"), at, limit)
     if view is None:
         fail(f"{name}: no account is known by this id", 1)

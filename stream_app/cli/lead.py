@@ -9,9 +9,9 @@ from typing import Annotated
 import orjson
 import typer
 
-from stream_app.cli.broker import Bootstrap, Prefix, manifest_of
+from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import fail, print_json
-from stream_app.cli.reading import At, Json, Limit, Model, reading
+from stream_app.cli.reading import At, Json, Limit, Model, reading, scoring_now
 
 Key = Annotated[
     str,
@@ -55,17 +55,15 @@ async def _show(
 ) -> None:
     from stream_app.cli.lead_drawing import draw_lead
     from stream_app.cli.subject_drawing import open_console
-    from stream_app.modelfiles import read_model
     from stream_app.serving.keys import keys_meant
     from stream_app.serving.leads import view_of_lead
     from stream_app.serving.lookup import Erased
     from stream_app.serving.person import Person
     from stream_app.serving.timeline import timeline_of
-    from stream_app.worker.composition import compose
 
     meant = keys_meant(text)
-    scoring = compose(read_model(model), manifest_of(prefix))
     async with reading(bootstrap, prefix) as reader:
+        scoring = await scoring_now(reader, model)
         view = await view_of_lead(reader, scoring, meant, at, limit)
         if view is None:
             fail(f"{text}: no lead is known by this key", 1)
@@ -102,14 +100,12 @@ def export(
 
 
 async def _export(text: str, model: str, bootstrap: str | None, prefix: str, events: bool) -> None:
-    from stream_app.modelfiles import read_model
     from stream_app.serving.export import exported, records_about
     from stream_app.serving.keys import keys_meant
-    from stream_app.worker.composition import compose
 
     meant = keys_meant(text)
-    scoring = compose(read_model(model), manifest_of(prefix))
     async with reading(bootstrap, prefix) as reader:
+        scoring = await scoring_now(reader, model)
         document, person = await exported(reader, scoring, meant)
         if not events:
             if not document["known"]:

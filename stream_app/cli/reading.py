@@ -11,7 +11,10 @@ import typer
 from stream_app.cli.broker import broker_of, manifest_of
 from stream_app.cli.progress import progress_bar
 from stream_app.engine.times import parse_time
+from stream_app.modelfiles import read_model
+from stream_app.publishing.reading import model_of, registry_of
 from stream_app.serving.reading import TopicReader, open_reader
+from stream_app.worker.composition import Scoring, compose
 
 _AFTER = 2.0  # seconds: what is quicker needs no bar
 
@@ -29,7 +32,10 @@ def time_given(text: str) -> int:
 Model = Annotated[
     str,
     typer.Option(
-        "--model", "-m", envvar="STREAM_APP_MODEL", help="The worker's model: a file, or a ready model's name."
+        "--model",
+        "-m",
+        envvar="STREAM_APP_MODEL",
+        help="The workers' model, where none was published: a file, or a ready model's name.",
     ),
 ]
 At = Annotated[
@@ -42,6 +48,13 @@ At = Annotated[
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="So many of each list.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+async def scoring_now(reader: TopicReader, model: str) -> Scoring:
+    """What the running system scores by: the version that is live, else the model that `model` names."""
+    reader.partitions("lead-changelog")  # if that is missing, it is the one to name
+    live = (await registry_of(reader)).live
+    return compose(read_model(model) if live is None else model_of(live), reader.manifest)
 
 
 @asynccontextmanager

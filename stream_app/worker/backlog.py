@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-AT_ONCE: Final = 50  # subjects carried over while nothing else is to do, before the lane looks for records again
-SHARE: Final = 4  # records of a slice for each subject that is carried over besides
+AT_ONCE: Final = 3  # subjects carried over before the lane looks for records again: about fifty in a transaction
+SHARE: Final = 8  # records of a slice for each subject that is carried over besides
 _LOOKS: Final = 20  # keys looked at for each subject that may be carried over: those that were busy are done already
 _REPORTS: Final = 10  # reports of how far a lane is, about
 
