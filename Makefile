@@ -1,6 +1,6 @@
 # stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-projection bench-peers compile format lock clean
+.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-projection bench-connectors bench-peers compile format lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -69,6 +69,9 @@ bench-accounts: $(STAMP) ## Measure accounts of 10, 1,000 and 50,000 members: a 
 
 bench-projection: $(STAMP) ## Measure the projection beside a plain HSET loop, and look-ups meanwhile
 	$(BIN)/python -m bench.projection --pairs 5
+
+bench-connectors: $(STAMP) ## Measure what a webhook connector carries, and how late
+	$(BIN)/python -m bench.connectors
 
 bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
 	$(BIN)/python -m bench.peers

@@ -106,6 +106,18 @@ def connect(
             help="A name for static membership: a restart within the session time-out moves no partition.",
         ),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            envvar="STREAM_APP_METRICS_PORT",
+            help="Serve /metrics, /livez and /readyz on this port; 0 takes a free one and says which.",
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(envvar="STREAM_APP_METRICS_HOST", help="The address to serve them on.")
+    ] = "127.0.0.1",
     limit: Annotated[int, typer.Option(min=1, help="How many changes --dry-run prints at most.")] = 1_000_000,
     log_level: Annotated[
         str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
@@ -118,6 +130,7 @@ def connect(
         fail("connect: --config FILE says what to send where (or name a command: parked, enable)")
     from stream_app.connectors.config import InvalidConfig, read_config
     from stream_app.connectors.main import connect as run
+    from stream_app.connectors.metrics import Metrics
 
     log_from(log_level)
     try:
@@ -133,7 +146,8 @@ def connect(
     if dry_run:
         asyncio.run(_print_plan(connection, settings, limit))
         return
-    say(asyncio.run(run(connection, settings, lambda: say("ready"))))
+    metrics = Metrics(name, metrics_host, metrics_port) if metrics_port is not None else None
+    say(asyncio.run(run(connection, settings, lambda: say("ready"), metrics)))
 
 
 def enable(ctx: typer.Context) -> None:

@@ -108,6 +108,14 @@ class Disabled(KnownError):
     """The vendor wants no more of it (HTTP 410 of a webhook): nothing is sent until an operator says `enable`."""
 
 
+def root_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one that began it; what a vendor or operator must know before all others."""
+    flat: list[BaseException] = []
+    for error in errors.exceptions:
+        flat.append(root_of(error) if isinstance(error, BaseExceptionGroup) else error)
+    return next((error for error in flat if isinstance(error, Disabled)), flat[0])
+
+
 Permit = Callable[[], Awaitable[None]]
 """Returns when one more request fits the vendor's rate."""
 

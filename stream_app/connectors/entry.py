@@ -21,10 +21,11 @@ class DeskSettings:
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """An item on its way. `parked` is the id under which it was parked before, if it was."""
+    """An item on its way. `parked` is the id under which it was parked before, if it was; `since` when it was committed (ms)."""
 
     item: Item
     parked: str | None = None
+    since: int = -1
     due: int = 0
     limit: int = 1 << 30
     attempts: int = 0

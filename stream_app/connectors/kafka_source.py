@@ -123,7 +123,7 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         epoch = self._ledger.epoch
         assigned = [place for place in self._consumer.assignment() if self._ledger.has((place.topic, place.partition))]
         rows = [
-            (Place(place.topic, place.partition, record.offset), record.key, record.value)
+            (Place(place.topic, place.partition, record.offset), record.key, record.value, record.timestamp)
             for place, records in found.items()
             for record in records
         ]

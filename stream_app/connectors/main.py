@@ -18,6 +18,7 @@ from stream_app.connectors.hubspot import HubSpot
 from stream_app.connectors.hubspot_settings import HubSpotSettings
 from stream_app.connectors.kafka_source import KafkaSource
 from stream_app.connectors.ledger import Ledger
+from stream_app.connectors.metrics import Metrics
 from stream_app.connectors.parking import Parking
 from stream_app.connectors.runner import Runner
 from stream_app.connectors.salesforce import Salesforce
@@ -91,7 +92,9 @@ def destination_of(config: Config, email_of: EmailOf, seconds: Callable[[], int]
     return Webhook(vendor, web, seconds, email_of)
 
 
-async def connect(connection: Connection, config: Config, ready: Callable[[], None]) -> str:
+async def connect(
+    connection: Connection, config: Config, ready: Callable[[], None], metrics: Metrics | None = None
+) -> str:
     """Run until SIGTERM or SIGINT; what was done, in words. Raises `KnownError`, or what else ended it."""
     clock, ledger = SystemClock(), Ledger()
     directory = await connection.directory(config)
@@ -109,7 +112,10 @@ async def connect(connection: Connection, config: Config, ready: Callable[[], No
         random.random,
         config.pending,
         config.after_parked == "park",
+        metrics,
     )
+    if metrics is not None:
+        metrics.watch(desk, parking.index, lambda: clock.now() - runner.polled_at)
     topics = connection.topics(config)
     source = KafkaSource(
         connection.broker,
@@ -130,7 +136,7 @@ async def connect(connection: Connection, config: Config, ready: Callable[[], No
             await directory.open()
         await source.open(runner)
         try:
-            await runner.run(source, ready)
+            await runner.run(source, metrics.ready_after(ready) if metrics is not None else ready)
         except Disabled:
             await runner.flush(source)
             raise

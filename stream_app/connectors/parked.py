@@ -47,6 +47,11 @@ class Parked:
         """Where it was read."""
         return Place(self.topic, self.partition, self.offset)
 
+    def is_before(self, change: Change) -> bool:
+        """Whether it was read before a change, of the same partition."""
+        place = change.place
+        return (self.topic, self.partition) == (place.topic, place.partition) and self.offset < place.offset
+
     def change(self) -> Change:
         """The change again."""
         return change_of_document(self.place, dict(self.document))

@@ -7,8 +7,8 @@ from stream_app.connectors.contract import Change, Kind, Place
 from stream_app.connectors.ledger import Partition
 from stream_app.connectors.parked import Index, Parked
 
-Row = tuple[Place, bytes | None, bytes | None]
-"""Place, key and value of a record."""
+Row = tuple[Place, bytes | None, bytes | None, int]
+"""Place, key, value and timestamp (ms, of the commit) of a record."""
 
 
 class Polled(NamedTuple):
@@ -42,3 +42,29 @@ class Ward(Protocol):
     async def remove(self, identities: Iterable[str]) -> None: ...
     async def obsolete(self, records: Iterable[Parked], by: str) -> None: ...
     async def disable(self, reason: str | None) -> None: ...
+
+
+class Meter(Protocol):
+    """Where the runner counts."""
+
+    def request(self, seconds: float) -> None:
+        """A request took so long."""
+
+    def sent(self, result: str) -> None:
+        """A change was answered: ok, retried or parked."""
+
+    def delay(self, seconds: float) -> None:
+        """From a transition's commit to the vendor's yes."""
+
+
+class Unmetered:
+    """Nobody asks."""
+
+    def request(self, seconds: float) -> None:
+        """As `Meter`."""
+
+    def sent(self, result: str) -> None:
+        """As `Meter`."""
+
+    def delay(self, seconds: float) -> None:
+        """As `Meter`."""

@@ -13,13 +13,24 @@ from collections.abc import Callable, Sequence
 
 from stream_app.connectors.changes import NotAChangeError, change_of
 from stream_app.connectors.clock import Clock
-from stream_app.connectors.contract import Again, Change, Destination, Disabled, Kind, Outcome, Place, Refused, Skip
+from stream_app.connectors.contract import (
+    Again,
+    Change,
+    Destination,
+    Disabled,
+    Kind,
+    Outcome,
+    Place,
+    Refused,
+    Skip,
+    root_of,
+)
 from stream_app.connectors.desk import Desk
 from stream_app.connectors.entry import Entry
 from stream_app.connectors.filters import Filters
 from stream_app.connectors.ledger import Ledger
-from stream_app.connectors.parked import Parked, key_of
-from stream_app.connectors.ports import Source, Ward
+from stream_app.connectors.parked import key_of
+from stream_app.connectors.ports import Meter, Source, Unmetered, Ward
 
 _COMMIT_EVERY = 0.02
 _REPORT_EVERY = 10.0
@@ -43,10 +54,14 @@ class Runner:
         chance: Callable[[], float],
         pending: int = 10_000,
         park_behind: bool = False,
+        meter: Meter | None = None,
     ) -> None:
         self._desk, self._destination, self._filters = desk, destination, filters
         self._parking, self._ledger, self._clock, self._chance = parking, ledger, clock, chance
         self._pending, self._park_behind = pending, park_behind
+        self._meter = meter or Unmetered()
+        self.polled_at = clock.now()
+        """When records were last asked for (ms)."""
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._dirty = asyncio.Event()
@@ -75,7 +90,7 @@ class Runner:
                 group.create_task(self._commit(source))
                 group.create_task(self._report())
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise root_of(errors) from None
 
     async def _start(self) -> bool:
         attempts = 0
@@ -96,6 +111,7 @@ class Runner:
             held = self._desk.held
             full = {kind for kind in Kind if held[kind] >= self._pending}
             source.hold(frozenset(full | {Kind.erased} if Kind.transition in full else full))
+            self.polled_at = self._clock.now()
             polled = await source.poll()
             for row in polled.rows:
                 if polled.epoch != self._ledger.epoch:
@@ -106,7 +122,7 @@ class Runner:
             if polled.rows:
                 self._changed.set()
 
-    async def _take_in(self, place: Place, key: bytes | None, value: bytes | None) -> None:
+    async def _take_in(self, place: Place, key: bytes | None, value: bytes | None, since: int) -> None:
         if not self._ledger.begin(place):
             return
         try:
@@ -122,11 +138,12 @@ class Runner:
             await self._parking.remove([one.id for one in parked])
         why = self._filters.unwanted(change)
         if why is not None:
-            self._passed_over(change, why)
+            self.counts[f"skipped: {why}"] += 1
+            self._ledger.finish(change.place)
             return
-        await self._offer(change, None)
+        await self._offer(change, None, since)
 
-    async def _offer(self, change: Change, parked: str | None) -> None:
+    async def _offer(self, change: Change, parked: str | None, since: int = -1) -> None:
         item = self._destination.item(change)
         if isinstance(item, Skip):
             await self._ended(change, parked)
@@ -136,13 +153,9 @@ class Runner:
         elif self._park_behind and parked is None and self._parking.index.of(key_of(change)):
             await self._park(change, "an earlier change of the same lead is parked", None)
         else:
-            for gone in self._desk.offer(Entry(item, parked), self._clock.now()):
+            for gone in self._desk.offer(Entry(item, parked, since), self._clock.now()):
                 self.counts["superseded"] += 1
                 await self._ended(gone.item.change, gone.parked)
-
-    def _passed_over(self, change: Change, why: str) -> None:
-        self.counts[f"skipped: {why}"] += 1
-        self._ledger.finish(change.place)
 
     async def _ended(self, change: Change, parked: str | None) -> None:
         if parked is None:
@@ -154,6 +167,7 @@ class Runner:
     async def _park(self, change: Change, reason: str, parked: str | None) -> None:
         await self._parking.park(change, reason, self._clock.now())
         self.counts["parked"] += 1
+        self._meter.sent("parked")
         log.warning("parked %s: %s", change.id, reason)
         if parked is None:
             self._ledger.finish(change.place)
@@ -190,6 +204,7 @@ class Runner:
         self._dirty.set()
 
     async def _deliver(self, batch: list[Entry]) -> None:
+        began = self._clock.now()
         try:
             outcomes: Sequence[Outcome] = await self._destination.send([entry.item for entry in batch], self._permit)
         except Disabled as error:
@@ -201,7 +216,7 @@ class Runner:
             self._desk.pause(pause, now)
         for note in settled.notes:
             log.warning("%s", note)
-        self._count(outcomes)
+        self._count(outcomes, now - began)
         for entry in settled.done:
             await self._delivered(entry)
         for entry, reason in settled.parked:
@@ -210,18 +225,23 @@ class Runner:
         self._changed.set()
         self._dirty.set()
 
-    def _count(self, outcomes: Sequence[Outcome]) -> None:
+    def _count(self, outcomes: Sequence[Outcome], ms: int) -> None:
         self.counts["requests"] += 1
+        self._meter.request(ms / 1000)
         for outcome in outcomes:
             if isinstance(outcome, Again):
                 self.counts[f"again: {outcome.fault}"] += 1
+                self._meter.sent("retried")
 
     async def _delivered(self, entry: Entry) -> None:
         change = entry.item.change
         self.counts["delivered"] += 1
+        self._meter.sent("ok")
+        if change.kind is Kind.transition and entry.since >= 0:
+            self._meter.delay(max(0, self._clock.now() - entry.since) / 1000)
         await self._ended(change, entry.parked)
         if self._destination.absolute:
-            earlier = [one for one in self._parking.index.of(key_of(change)) if _is_before(one, change)]
+            earlier = [one for one in self._parking.index.of(key_of(change)) if one.is_before(change)]
             if earlier:
                 await self._parking.obsolete(earlier, change.id)
 
@@ -277,16 +297,3 @@ class Runner:
         more = "".join(f", {count} {word}" for word, count in sorted(self.counts.items()) if word not in ("delivered",))
         waiting, parked = self._desk.size, len(self._parking.index)
         return f"delivered {self.counts['delivered']}{rate}, waiting {waiting}, parked now {parked}{more}{down}"
-
-
-def _is_before(record: Parked, change: Change) -> bool:
-    place = change.place
-    return (record.topic, record.partition) == (place.topic, place.partition) and record.offset < place.offset
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one that began it; what a vendor or operator must know before all others."""
-    flat: list[BaseException] = []
-    for error in errors.exceptions:
-        flat.append(_first(error) if isinstance(error, BaseExceptionGroup) else error)
-    return next((error for error in flat if isinstance(error, Disabled)), flat[0])

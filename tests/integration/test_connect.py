@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from aiokafka import AIOKafkaProducer
 
@@ -32,6 +33,16 @@ def numbers(first: int, count: int) -> dict[str, list[int]]:
 async def _parked(place: list[str], *words: str) -> Any:
     out = await run("connect", "crm", "parked", *words, *place)
     return json.loads(out) if out else None
+
+
+def _metrics(said: str) -> str:
+    """What a process serves, by the line that says where."""
+    where = next(line.rsplit(" ", 1)[1] for line in said.splitlines() if "serving /metrics" in line)
+    for page in ("/livez", "/readyz"):
+        with urlopen(f"{where}{page}", timeout=5) as response:
+            assert response.read() == b"ok\n"
+    with urlopen(f"{where}/metrics", timeout=5) as response:
+        return str(response.read().decode())
 
 
 async def test_from_the_topic_to_the_vendor_and_all_about_what_is_parked(broker: str, tmp_path: Path) -> None:
@@ -110,9 +121,15 @@ async def test_a_lead_with_a_user_id_is_found_by_its_linked_address(broker: str,
             entry = pack_marker(Alias(to="user:ann"))
             await producer.send_and_wait(system.manifest["lead-changelog"].name, entry, b"email:ann@x.example")
         await system.write([transition("user:ann", 1), transition("user:bob", 1)])
-        with system.process() as process:
+        process = system.process()
+        process.words += ["--metrics-port", "0"]
+        with process:
             await system.done(process=process)
+            told = await asyncio.to_thread(_metrics, process.said())
             assert process.stop() == 0, process.said()
+    assert 'leadscorer_connector_sent_total{connector="crm",result="ok"} 1.0' in told
+    assert 'leadscorer_connector_queue{connector="crm"} 0.0' in told
+    assert 'leadscorer_connector_delay_seconds_count{connector="crm"} 1.0' in told
     assert list(vendor.contacts) == ["ann@x.example"]
     assert "1 skipped: no email" in process.said()
 

@@ -69,7 +69,7 @@ class ListSource:
     def __init__(self, ledger: Ledger, documents: Iterable[dict[str, Any]]) -> None:
         self._ledger = ledger
         self.rows: list[Row] = [
-            (Place(TOPIC, 0, offset), None, orjson.dumps(one)) for offset, one in enumerate(documents)
+            (Place(TOPIC, 0, offset), None, orjson.dumps(one), -1) for offset, one in enumerate(documents)
         ]
         self.committed: dict[Partition, tuple[int, str]] = {}
         self._next = 0
