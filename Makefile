@@ -73,6 +73,9 @@ bench-projection: $(STAMP) ## Measure the projection beside a plain HSET loop, a
 bench-connectors: $(STAMP) ## Measure what a webhook connector carries, and how late
 	$(BIN)/python -m bench.connectors
 
+bench-restating: compile ## Measure a new version of the model: leads restated a second, live events meanwhile
+	PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python -m bench.restating
+
 bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
 	$(BIN)/python -m bench.peers
 

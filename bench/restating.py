@@ -106,7 +106,7 @@ async def measure(directory: Path, leads: int, rate: int, seconds: float) -> dic
         with system.worker("w") as worker:
             await worker.ready(within=LONGEST)
             await system.caught_up(LONGEST, worker.said)
-            await asyncio.sleep(5)  # the timers of what the backlog left due
+            await system.settled(_now() - MINUTE, LONGEST, worker.said)  # the timers of what the backlog left due, too
             live = Live(system, rate)
             tasks = [asyncio.create_task(live.receive()), asyncio.create_task(live.send())]
             await asyncio.sleep(seconds)
