@@ -177,7 +177,9 @@ async def test_two_at_once_send_each_letter_once(system: System) -> None:
     async def run() -> int:
         process = await start(system, *words)
         _, said = await finish(process)
-        assert process.returncode == 0 or "another replay of dead letters has taken over" in said, said
+        # A broker that is just writing the end of a transaction whose producer is fenced says "unknown error" instead.
+        ended = ("another replay of dead letters has taken over", "run it again, it goes on")
+        assert process.returncode == 0 or any(words in said for words in ended), said
         return process.returncode or 0
 
     codes = await asyncio.gather(run(), run(), run())

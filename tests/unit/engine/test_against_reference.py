@@ -1,6 +1,6 @@
 """The engine against the naive reference, over random models and histories, through the offline replay.
 
-`REFERENCE_EXAMPLES` sets how many examples are drawn in all (default 1,000; `make fuzz` takes more). A third of them are
+`REFERENCE_EXAMPLES` sets how many examples are drawn in all (default 600; `make fuzz` takes more). A third of them are
 plain, four in nine are made wider (`tests/reference/random_wide.py`); of the rest half have leads that use their account's
 score, half have machines in them (`tests/reference/random_machines.py`).
 """
@@ -26,7 +26,7 @@ from tests.reference.random_wide import widen
 from tests.reference.strategies import Example, generate, minimise
 
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
-EXAMPLES = int(os.environ.get("REFERENCE_EXAMPLES", "20000" if FUZZ else "1000"))
+EXAMPLES = int(os.environ.get("REFERENCE_EXAMPLES", "20000" if FUZZ else "600"))
 PLAIN, WIDE, SCORES, MACHINES = "plain", "wide", "account scores", "machines"
 PARTS = [PLAIN] * 3 + [WIDE] * 4 + [SCORES] + [MACHINES] * 2  # so that pytest-xdist can share them out
 # A smaller seed is no smaller example, so hypothesis need not shrink: `minimise` does.
