@@ -21,7 +21,7 @@ from tests.pipeline.models import TEXT
 from tests.pipeline.system import System
 
 PARTITIONS = 4
-FLOOD = 40_000
+FLOOD = 80_000
 GOOD = 2_400
 LEADS = 300
 
