@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,6 +116,7 @@ def publish(
         needs=needs,
         approvals=tuple(approve_as or ()),
     )
+    _quiet()
     asyncio.run(_publish(found, terms, bootstrap, prefix, wait, json))
 
 
@@ -139,6 +141,7 @@ def approve(
     json: Json = False,
 ) -> None:
     """Approve a proposed version for a team. With the last approval that it needs it goes live."""
+    _quiet()
     asyncio.run(_approve(version, team, _who(by), at, bootstrap, prefix, wait, json))
 
 
@@ -172,6 +175,7 @@ def rollback(
     from stream_app.publishing.publisher import Terms
 
     terms = Terms(by=_who(by), note=note, mode=transitions.value, at=at, expect=expect)
+    _quiet()
     asyncio.run(_rollback(version, terms, bootstrap, prefix, wait, json))
 
 
@@ -263,6 +267,12 @@ def _row(version: "Version", registry: "Registry") -> list[str]:
     last = version.publications[-1]
     state = "live" if version is registry.live else "was live"
     return [*start, state, format_time(last.published_at), last.by, last.mode, last.note]
+
+
+def _quiet() -> None:
+    """What matters of the clients' troubles comes as an error of ours, in a line."""
+    for name in ("aiokafka", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _who(by: str | None) -> str:

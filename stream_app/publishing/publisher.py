@@ -10,11 +10,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from stream_app.engine.model.types import Model
 from stream_app.errors import KnownError
@@ -23,6 +23,7 @@ from stream_app.publishing.registry import MAX_TEXT, SHORT, Proposal, Publicatio
 from stream_app.serving.reading import TopicReader, open_reader
 from stream_app.topics import Manifest
 from stream_app.worker.publications import Mode, TooLarge, publication, publication_output
+from stream_app.worker.publications import Publication as Message
 
 _TRANSACTION_MS: Final = 15_000  # how long a publisher that dies can hold up the readers of the inboxes
 
@@ -152,29 +153,33 @@ class Publisher:
             )
         except TooLarge as error:
             raise KnownError(str(error)) from None
-        producer = self._producer
+        sent: list[asyncio.Future[Any]] = []
         try:
-            async with producer.transaction():
-                sent = [await producer.send(self._manifest["scoring-models"].name, version_bytes(version), version.key)]
-                for base in INBOXES if made is not None else ():
-                    for place in self._reader.partitions(base):
-                        one = publication_output(place.topic, place.partition, message)
-                        sent.append(
-                            await producer.send(
-                                one.topic,
-                                one.value,
-                                one.key,
-                                one.partition,
-                                timestamp_ms=one.timestamp_ms,
-                                headers=list(one.headers),
-                            )
-                        )
+            async with self._producer.transaction():
+                await self._send(version, message if made is not None else None, sent)
                 await asyncio.gather(*sent)
-        except ProducerFenced:
+        except (ProducerFenced, IllegalOperation):  # the latter where it was found out in the background
             raise KnownError("somebody else began to publish at the same time: see 'stream-app model list'") from None
         except KafkaError as error:
             raise KnownError(f"Kafka did not take the version: {error!r}") from error
+        finally:
+            await asyncio.gather(*sent, return_exceptions=True)
         return version
+
+    async def _send(self, version: Version, message: Message | None, sent: "list[asyncio.Future[Any]]") -> None:
+        """Hand over a version's record and its messages; `sent` gathers what to wait for."""
+        producer = self._producer
+        sent.append(await producer.send(self._manifest["scoring-models"].name, version_bytes(version), version.key))
+        for base in INBOXES if message is not None else ():
+            for place in self._reader.partitions(base):
+                assert message is not None
+                one = publication_output(place.topic, place.partition, message)
+                headers, when = list(one.headers), one.timestamp_ms
+                sent.append(
+                    await producer.send(
+                        one.topic, one.value, one.key, one.partition, timestamp_ms=when, headers=headers
+                    )
+                )
 
 
 @asynccontextmanager

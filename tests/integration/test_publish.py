@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from stream_app.engine.times import format_time, parse_time
+from stream_app.errors import KnownError
+from stream_app.modelfiles import read_model
+from stream_app.publishing.publisher import Terms, open_publisher
+from stream_app.publishing.reading import INBOXES, registry_at
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker.composition import compose
+from stream_app.worker.publications import read_publication
 from stream_app.worker.versions import VERSIONS
 from tests.lanes.kafka_tools import Row, fill
 from tests.lanes.process import ROOT
@@ -156,3 +163,19 @@ async def test_a_version_goes_live_and_back(broker: str, tmp_path: Path) -> None
     assert {record["model"]["version"] for record in records.values()} == {version}
     for moves in (await system.transitions()).values():
         assert [one["seq"] for one in moves] == list(range(1, len(moves) + 1))
+
+
+async def test_two_publishers_at_once(broker: str, tmp_path: Path) -> None:
+    """The second fences the first, which publishes nothing; what the second writes is whole."""
+    first, second, third = versions_of(tmp_path)
+    system = await System(broker, tmp_path, first, partitions=PARTITIONS).create()
+    async with open_publisher(broker, system.manifest) as slow, open_publisher(broker, system.manifest) as quick:
+        with pytest.raises(KnownError, match="somebody else began to publish"):
+            await slow.publish(read_model(str(second)), Terms(by="slow"))
+        await quick.publish(read_model(str(third)), Terms(by="quick"))
+    registry, _ = await registry_at(broker, system.manifest)
+    assert [(one.model, one.publications[-1].by, one.number) for one in registry.newest_first] == [
+        ("small", "quick", 1)
+    ]
+    inboxes = [record for base in INBOXES for record in await system.records(base)]
+    assert [read_publication(record.value).version for record in inboxes] == [edited(2, 3, 7).version] * 4
