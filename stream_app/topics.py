@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,9 @@ from ruamel.yaml import YAML
 
 Kind = Literal["event", "inbox", "scores", "transitions", "dead-letters", "replays", "models", "changelog"]
 Agent = Literal["lead", "account"]
+
+SHARED: frozenset[str] = frozenset({"event", "models", "replays"})
+"""The kinds of topics that all generations of a system share."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}", re.ASCII)
 
@@ -39,11 +42,33 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All topics of one system, in the manifest's order. Made by `load_manifest`."""
+    """All topics of one system, in the manifest's order. Made by `load_manifest`.
+
+    `side` is the number of a side generation, 0 for the live one; `shared` is then the live one's manifest.
+    """
 
     topics: tuple[Topic, ...]
     prefix: str
     fallback: Topic
+    side: int = 0
+    shared: "Manifest | None" = field(default=None, repr=False)
+
+    @property
+    def live(self) -> "Manifest":
+        """That of the live generation."""
+        return self if self.shared is None else self.shared
+
+    def beside(self, number: int) -> "Manifest":
+        """The topics of a side generation: events and models are the live one's, all else is its own (`side-N.` in front)."""
+        own = tuple(
+            topic if topic.kind in SHARED else replace(topic, name=f"{self.prefix}side-{number}.{topic.base}")
+            for topic in self.live.topics
+        )
+        return replace(self.live, topics=own, side=number, shared=self.live)
+
+    def own(self) -> "tuple[Topic, ...]":
+        """The topics that no other generation has."""
+        return tuple(topic for topic in self.topics if not self.side or topic.kind not in SHARED)
 
     def __iter__(self) -> Iterator[Topic]:
         return iter(self.topics)

@@ -7,7 +7,7 @@ clock lie beside the data, good only for the version of the model that made them
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -111,6 +111,26 @@ def tag_of(raw: bytes) -> bytes | None:
     return raw[-_TAG:] if raw and raw[0] > 2 else None
 
 
+class Told(NamedTuple):
+    """What was made public of a subject, read without its plan: stage and `seq` by ladder, as of its clock."""
+
+    clock: int
+    ladders: dict[str, tuple[str, int]]
+    revision: int
+    published: list[Any] | None
+
+
+def told_in(raw: bytes) -> Told:
+    """What was made public of the subject of a state. Raises `StateError` for what is none."""
+    row = _row(raw)
+    return Told(row[1], {name: (cells[0], cells[2]) for name, cells in row[9].items()}, row[11], row[12])
+
+
+def is_marked(raw: bytes, mark: str) -> bool:
+    """Whether the subject of a state has a mark. Raises `StateError` for what is no state."""
+    return mark.encode() in raw and mark in _row(raw)[7]
+
+
 def decode(plan: Plan, raw: bytes) -> Subject:
     """The subject that `encode` made bytes of. Raises `StateError` for anything else."""
     return decode_with_card(plan, raw)[0]
@@ -118,10 +138,7 @@ def decode(plan: Plan, raw: bytes) -> Subject:
 
 def decode_with_card(plan: Plan, raw: bytes) -> tuple[Subject, list[Any] | None]:
     """As `decode`, with what `card_of` needs to make the card again: None if the model's version is another."""
-    try:
-        row = _decode(_upgraded(raw))
-    except msgspec.DecodeError as error:
-        raise StateError(f"not the state of a lead or account: {error}") from None
+    row = _row(raw)
     subject = Subject(row[0], len(plan.trackers))
     subject.clock, subject.first, subject.latest = row[1], row[2], row[3]
     subject.seen = SeenIds(row[4], row[5])
@@ -140,6 +157,14 @@ def decode_with_card(plan: Plan, raw: bytes) -> tuple[Subject, list[Any] | None]
         subject.links, subject.conflicts, subject.erased_at = row[15]
     card = row[14]
     return subject, None if card is None or card[0] != plan.tag else list(card)
+
+
+def _row(raw: bytes) -> _Row:
+    try:
+        row: _Row = _decode(_upgraded(raw))
+        return row
+    except msgspec.DecodeError as error:
+        raise StateError(f"not the state of a lead or account: {error}") from None
 
 
 def _give_sifted(plan: Plan, subject: Subject, packed: bytes) -> None:

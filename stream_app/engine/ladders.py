@@ -6,6 +6,7 @@ passed, down to the highest stage below whose `hold` holds (the first stage alwa
 nothing moves, at most as often as there are stages. A `stage_set` from the CRM moves anywhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +21,11 @@ FOREVER: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a subject was evaluated: `activity`, `decay`, `fact`, `crm`, `merge` or `model`, and by which event."""
+    """Why a subject was evaluated: `activity`, `decay`, `fact`, `crm`, `merge` or `model`, by which event, or in words."""
 
     kind: str
     event_id: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,28 @@ def resettle(plan: Plan, subject: Subject, card: Card, at: int, cause: Cause, be
         state.seq += 1
         moves.append(Move(ladder.name, gone, first, False, state.seq, at, cause, before, card))
     start(plan, subject, at)
+    return moves
+
+
+def announce(
+    plan: Plan, subject: Subject, told: Mapping[str, tuple[str, int]], card: Card, cause: Cause, before: Scores
+) -> list[Move]:
+    """The moves from where a subject was last said to stand, by ladder with the `seq`, to where it stands by now.
+
+    It stands there already, by a way that nobody was told; from now on it counts from what was told. On a ladder of which
+    nothing was told it was at the start.
+    """
+    moves: list[Move] = []
+    for ladder in plan.ladders:
+        state = subject.ladders[ladder.name]
+        origin, state.seq = told.get(ladder.name, (ladder.stages[0].name, 0))
+        if origin == state.stage:
+            continue
+        state.seq += 1
+        left = ladder.by_name.get(origin)
+        up = ladder.by_name[state.stage].index > (0 if left is None else left.index)
+        at = subject.clock
+        moves.append(Move(ladder.name, origin, state.stage, up, state.seq, at, cause, before, card))
     return moves
 
 

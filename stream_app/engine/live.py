@@ -178,6 +178,10 @@ class Live:
         if subject.settled:
             self.evaluate(cause, before)
 
+    def announce(self, told: Mapping[str, tuple[str, int]], cause: Cause, before: Scores) -> None:
+        """Move, for those who listen, from where it was last said to stand (stage and `seq`, by ladder) to where it stands."""
+        self.moves = ladders.announce(self.plan, self.subject, told, self.card, cause, before)
+
     def next_look(self) -> int | None:
         """The next unit boundary, or end of a dwell or cooldown, if anything can change by itself; else None.
 

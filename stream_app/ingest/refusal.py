@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Code = Literal["not_json", "schema", "too_large", "future", "too_old", "no_identity", "too_many_facts"]
+Code = Literal["not_json", "schema", "too_large", "future", "too_old", "no_identity", "too_many_facts", "quarantined"]
 
 
 class Refusal(ValueError):

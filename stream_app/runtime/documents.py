@@ -45,6 +45,8 @@ def _transition(live: Live, move: Move, kind: str, account_id: str | None, resta
     cause: dict[str, Any] = {"kind": move.cause.kind}
     if move.cause.event_id is not None:
         cause["event_id"] = move.cause.event_id
+    if move.cause.reason is not None:
+        cause["reason"] = move.cause.reason
     return {
         "id": transition_id(kind, subject.key, plan.model_name, move.ladder, move.seq),
         "subject": kind,

@@ -15,7 +15,7 @@ from yarl import URL
 from stream_app.streaming.agents import add_agent
 from stream_app.streaming.health import end_process
 from stream_app.streaming.lanes import Failed, Lanes, StoreFactory
-from stream_app.streaming.processor import Clock, ProcessorFactory
+from stream_app.streaming.processor import Clock, MigrationFactory, ProcessorFactory, nothing_to_migrate
 from stream_app.streaming.rocks import RocksStore, Slot
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 from stream_app.streaming.store import MemoryStore, PartitionStore
@@ -65,6 +65,7 @@ def create_app(
     settings: WorkerSettings,
     factory: ProcessorFactory,
     *,
+    migrations: MigrationFactory = nothing_to_migrate,
     clock: Clock = wall_clock,
     failed: Failed = end_process,
 ) -> LaneApp:
@@ -84,7 +85,7 @@ def create_app(
         autodiscover=False,
     )
     app.lane_settings, app.lanes_failed = settings, failed
-    app.lanes = Lanes(settings, factory, _stores(settings), clock, failed)
+    app.lanes = Lanes(settings, factory, _stores(settings), clock, failed, migrations)
     for agent in settings.agents:
         add_table(app, agent, app.lanes, settings.partitions)
         add_agent(app, agent, app.lanes, failed)

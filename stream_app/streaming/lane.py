@@ -16,8 +16,9 @@ from typing import Any
 from stream_app.streaming import timer
 from stream_app.streaming.chunk import Chunk, Inputs
 from stream_app.streaming.merge import Merge
+from stream_app.streaming.migrating import migrate
 from stream_app.streaming.positions import NOWHERE, POSITIONS_KEY, Positions, encode_positions, is_reserved
-from stream_app.streaming.processor import Clock, Processor, ProcessorFactory
+from stream_app.streaming.processor import NO_BOUNDS, Clock, MigrationFactory, Processor, ProcessorFactory
 from stream_app.streaming.recovery import recover, replay_into
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 from stream_app.streaming.stats import LaneStats
@@ -41,7 +42,9 @@ class Lane:
         inputs: Inputs,
         clock: Clock,
         failed: Callable[[str, BaseException], None],
+        reopen: Callable[[], None] = lambda: None,
     ) -> None:
+        """`reopen` is called once everything is committed, when the scoring in it asks for that."""
         self.agent = agent
         self.partition = partition
         self.name = f"{agent.name}-{partition}"
@@ -50,11 +53,13 @@ class Lane:
         self.opened = False
         self._settings, self._pacing = settings, settings.pacing
         self.store, self._inputs, self._clock, self._failed = store, inputs, clock, failed
+        self._reopen = reopen
         self._transactor = Transactor(settings, agent, partition)
         self._processor: Processor
         self._topics = list(agent.topics)
         self._number = {topic: number for number, topic in enumerate(self._topics)}
         self._merge = Merge(len(self._topics))
+        self._bounds = NO_BOUNDS
         self._expected: list[int | None] = [None] * len(self._topics)
         self._committed: Positions = NOWHERE
         self._told: dict[str, int] = {}  # the group's offsets, and when they were committed last
@@ -71,13 +76,18 @@ class Lane:
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
-    async def open(self, factory: ProcessorFactory) -> Positions:
+    async def open(self, factory: ProcessorFactory, migrations: MigrationFactory) -> Positions:
         """Fence earlier owners and recover; where the lane's inputs go on. Records are taken after `release`."""
+        settings, agent, partition, store = self._settings, self.agent, self.partition, self.store
         await self._transactor.start()
-        self._committed = await recover(self._settings, self.agent, self.partition, self.store, self.stats)
-        self._seen = self._committed.seen
-        self._processor = factory(self.agent.name, self.partition, self.store)
-        entries = await replay_into(self._processor, self.store)
+        known = await recover(settings, agent, partition, store, self.stats)
+        migration = migrations(agent.name, partition, store)
+        if migration is not None:
+            known = await migrate(settings, agent, partition, store, self._transactor, known, migration)
+        self._committed, self._seen = known, known.seen
+        self._processor = factory(agent.name, partition, store)
+        entries = await replay_into(self._processor, store)
+        self._bound()
         log.info("lane %s is open: %d entries", self.name, entries)
         self.opened = True
         self._tasks = [asyncio.create_task(self._guard(run())) for run in (self._work, self._commit_in_turn)]
@@ -163,14 +173,30 @@ class Lane:
         self._time_due = True
         self._wake.set()
 
+    def _bound(self) -> None:
+        """Take the scoring's bounds."""
+        self._bounds = self._processor.bounds
+        self._merge.bound({self._number[topic]: offset for topic, offset in self._bounds.items()})
+
+    def _at_bound(self, number: int) -> bool:
+        head, expected = self._merge.head(number), self._expected[number]
+        place = head.offset if head is not None else expected
+        return place is not None and self._merge.at_bound(number, place)
+
+    def _done(self, number: int) -> bool:
+        """Whether a topic whose buffer is empty has nothing to give for now."""
+        return self._at_bound(number) or self._ended(number)
+
     def _ended(self, number: int) -> bool:
         expected = self._expected[number]
         return expected is not None and self._inputs.ended(self._topics[number], self.partition, expected)
 
     def caught_up(self) -> bool:
-        """Whether every topic has been read to its end and processed, as of a moment ago."""
-        return self._merge.empty() and all(
-            self._ended(number) and self._inputs.fresh(topic, self.partition) for topic, number in self._number.items()
+        """Whether every topic has been read to its end or its bound, and processed, as of a moment ago."""
+        return all(
+            self._at_bound(number)
+            or (not self._merge.buffered(number) and self._ended(number) and self._inputs.fresh(topic, self.partition))
+            for topic, number in self._number.items()
         )
 
     # -- work ---------------------------------------------------------------------------------------------------------
@@ -196,17 +222,28 @@ class Lane:
 
     def _step(self) -> bool:
         """Process a slice of records and of timers; whether there was anything."""
+        if self._processor.reopen:
+            return False
         began = time.perf_counter()
-        records = self._merge.take(self._pacing.slice_records, self._ended)
+        records = self._merge.take(self._pacing.slice_records, self._done)
         if records:
-            self._processor.process(records)
+            taken = self._processor.process(records)
+            if taken < len(records):
+                self._merge.give_back(records[taken:], self._number)
             self._seen = max(self._seen, self._processor.reached())
-            self._pending += len(records)
-            self.stats.records += len(records)
+            self._pending += taken
+            self.stats.records += taken
+        stood = (bool(records) or self._time_due) and self._stands() and self._processor.bounded()
         advanced = self._time_due and self._advance()
         if records or advanced:
             self.stats.engine_seconds += time.perf_counter() - began
-        return bool(records) or advanced
+        return bool(records) or advanced or stood
+
+    def _stands(self) -> bool:
+        """Whether the lane stands at all of the scoring's bounds, if there are any."""
+        if self._processor.bounds is not self._bounds:
+            self._bound()
+        return bool(self._bounds) and all(self._at_bound(self._number[topic]) for topic in self._bounds)
 
     def _advance(self) -> bool:
         until = timer.target(self._settings.clock, self._clock(), self._settings.grace_ms, self._seen, self.caught_up())
@@ -234,6 +271,9 @@ class Lane:
             await self._commit()
             if not self._dirty.is_set():
                 self._settled.set()
+                if self._processor.reopen:
+                    self._reopen()
+                    return
 
     async def _linger(self) -> None:
         """Wait for more, the longer the more the last transaction held; not when enough waits or the lane is held."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from stream_app.streaming.chunk import Chunk, Inputs
 from stream_app.streaming.garbage import sweep
 from stream_app.streaming.lane import Lane
-from stream_app.streaming.processor import Clock, ProcessorFactory
+from stream_app.streaming.processor import Clock, MigrationFactory, ProcessorFactory, nothing_to_migrate
 from stream_app.streaming.settings import AgentSettings, SettingsError, WorkerSettings
 from stream_app.streaming.stats import LaneStats
 from stream_app.streaming.store import PartitionStore
@@ -43,15 +43,17 @@ class Lanes:
     """Made before the consumer, which is given by `attach`."""
 
     def __init__(
-        self, settings: WorkerSettings, factory: ProcessorFactory, stores: StoreFactory, clock: Clock, failed: Failed
+        self,
+        settings: WorkerSettings,
+        factory: ProcessorFactory,
+        stores: StoreFactory,
+        clock: Clock,
+        failed: Failed,
+        migrations: MigrationFactory = nothing_to_migrate,
     ) -> None:
-        self._settings, self._factory, self._stores, self._clock, self._failed = (
-            settings,
-            factory,
-            stores,
-            clock,
-            failed,
-        )
+        self._settings, self._factory, self._migrations = settings, factory, migrations
+        self._stores, self._clock, self._failed = stores, clock, failed
+        self._reopening: set[asyncio.Task[None]] = set()
         self._agents = {topic: agent for agent in settings.agents for topic in agent.topics}
         self._lanes: dict[Unit, Lane] = {}
         self._opening: dict[Unit, asyncio.Task[None]] = {}
@@ -116,6 +118,7 @@ class Lanes:
         """Open, release and close lanes until there is one for each assigned unit. Does not wait for recoveries."""
         self._round += 1
         self._assigned = {(self._agents[topic].name, partition) for topic, partition in places}
+        await asyncio.gather(*self._reopening)
         gone = [self._close(unit) for unit in list(self._lanes) if unit not in self._assigned]
         await asyncio.gather(*gone)
         if gone:
@@ -140,15 +143,29 @@ class Lanes:
         name, partition = unit
         agent = next(agent for agent in self._settings.agents if agent.name == name)
         store = self._stores(agent, partition)
-        lane = Lane(self._settings, agent, partition, store, self._source, self._clock, self._failed)
+        lane = Lane(
+            self._settings, agent, partition, store, self._source, self._clock, self._failed, lambda: self._reopen(unit)
+        )
         lane.stats = self.stats.setdefault(unit, lane.stats)
         self._lanes[unit] = lane
         task = self._opening[unit] = asyncio.create_task(self._opened(unit, lane))
         task.add_done_callback(lambda _: self._opening.pop(unit, None))
 
+    def _reopen(self, unit: Unit) -> None:
+        """Open a lane anew, from its table."""
+        task = asyncio.create_task(self._reopened(unit))
+        self._reopening.add(task)
+        task.add_done_callback(self._reopening.discard)
+
+    async def _reopened(self, unit: Unit) -> None:
+        if unit in self._lanes:
+            await self._close(unit)
+        if unit in self._assigned and unit not in self._lanes:
+            self._open(unit)
+
     async def _opened(self, unit: Unit, lane: Lane) -> None:
         try:
-            positions = await lane.open(self._factory)
+            positions = await lane.open(self._factory, self._migrations)
             await self._place(unit, lane, positions.topics)
         except asyncio.CancelledError:
             raise

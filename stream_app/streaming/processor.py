@@ -5,7 +5,7 @@ positions of the records they came from one transaction. A processor never sees 
 process ends, and the next one starts from the last committed state.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes]]
@@ -72,14 +72,37 @@ class StateReader(Protocol):
         """Every key and value, in no order; not to be mixed with changes."""
 
 
+NO_BOUNDS: Final[Mapping[str, int]] = {}
+NOTHING_MORE: Final = 0
+"""As a bound: nothing more is taken of the topic, wherever it stands."""
+
+
 class Processor(Protocol):
-    """One agent's work on one partition."""
+    """One agent's work on one partition.
+
+    `bounds` are topics of which nothing is taken from an offset on; no timer fires in a lane that stands there. `reopen`
+    asks for the lane to be opened anew, from its table, once what was drained is committed.
+    """
+
+    @property
+    def bounds(self) -> Mapping[str, int]:
+        """See the class. The same object for as long as they are the same."""
+        return NO_BOUNDS
+
+    @property
+    def reopen(self) -> bool:
+        """See the class."""
+        return False
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """A slice of the recovered state, before any record: for timers and counts. Each key comes once."""
 
-    def process(self, records: Sequence[InputRecord]) -> None:
-        """Take records in merged order; effects accumulate until drained."""
+    def process(self, records: Sequence[InputRecord]) -> int:
+        """Take records in merged order, and say how many: fewer only with `reopen`. Effects accumulate until drained."""
+
+    def bounded(self) -> bool:
+        """The lane stands at all bounds; whether anything came of it. Said again and again for as long as it does."""
+        return False
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Let time pass to `to_ms`, with at most about `budget` changes; True when more is due by then.
@@ -102,3 +125,30 @@ ProcessorFactory = Callable[[str, int, StateReader], Processor]
 
 Clock = Callable[[], int]
 """The present in ms since the epoch."""
+
+
+class Migration(Protocol):
+    """What a lane must do with its table before it takes any record, with the table of another lane at hand.
+
+    `source` is that one's changelog: of the same partition, complete, and written no more. After a kill on the way it is
+    done again from the start.
+    """
+
+    source: str
+
+    def steps(self, state: StateReader, source: StateReader) -> Iterator[Effects]:
+        """Changes of the lane's table, each to be a transaction. `state` shows them at once."""
+
+    def inputs(self, own: Mapping[str, int], source: Mapping[str, int]) -> Mapping[str, int]:
+        """Where the lane's inputs go on afterwards, given how far its own table and the source have read them."""
+
+    def last(self, own: Mapping[str, int]) -> Effects:
+        """What is committed together with the new positions, and says that it is done."""
+
+
+MigrationFactory = Callable[[str, int, StateReader], Migration | None]
+"""(agent name, partition, the partition's recovered state) -> what must be done with it, if anything."""
+
+
+def nothing_to_migrate(_agent: str, _partition: int, _state: StateReader) -> None:
+    """The migrations of a worker that has none."""

@@ -19,7 +19,7 @@ from stream_app.streaming.garbage import collect_by_hand, sweep_for_ever
 from stream_app.streaming.health import EXIT_FAILED, LoopWatch, end_process, watch_progress
 from stream_app.streaming.lanes import Lanes
 from stream_app.streaming.preflight import check_topics
-from stream_app.streaming.processor import Clock, ProcessorFactory
+from stream_app.streaming.processor import Clock, MigrationFactory, ProcessorFactory, nothing_to_migrate
 from stream_app.streaming.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ def run_worker(
     settings: WorkerSettings,
     factory: ProcessorFactory,
     *,
+    migrations: MigrationFactory = nothing_to_migrate,
     clock: Clock = wall_clock,
     parent: int | None = None,
     ready: Callable[[], None] = lambda: None,
@@ -41,12 +42,13 @@ def run_worker(
     event loop, with the lanes.
     """
     collect_by_hand()
-    asyncio.run(_work(settings, factory, clock, parent, ready, observe))
+    asyncio.run(_work(settings, factory, migrations, clock, parent, ready, observe))
 
 
 async def _work(
     settings: WorkerSettings,
     factory: ProcessorFactory,
+    migrations: MigrationFactory,
     clock: Clock,
     parent: int | None,
     ready: Callable[[], None],
@@ -60,7 +62,7 @@ async def _work(
         await asyncio.wait_for(check_topics(settings), settings.limits.startup)
     except (KafkaError, TimeoutError) as error:
         end_process(f"no Kafka at {settings.broker}: {error!r}")
-    app = create_app(settings, factory, clock=clock)
+    app = create_app(settings, factory, migrations=migrations, clock=clock)
     observe(app.lanes)
     tasks = [
         asyncio.create_task(work)

@@ -6,7 +6,7 @@ many members there are. What members see of it is told after the records, as it 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stream_app.engine.activity import Activity
@@ -29,16 +29,21 @@ from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
 from stream_app.worker.account_table import ACCOUNTS, AccountTable
 from stream_app.worker.backlog import AT_ONCE, SHARE
+from stream_app.worker.before import Before, before_key, go_on_from
 from stream_app.worker.composition import OTHER, Scoring
 from stream_app.worker.contributions import MEMBERS, Rollups
 from stream_app.worker.entries import due_of, pack, state_of
 from stream_app.worker.messages import Member
 from stream_app.worker.outbox import dead_letter, forwarded, score_output, transition_output
 from stream_app.worker.publications import MODEL, Mode
+from stream_app.worker.quarantining import refuse
 from stream_app.worker.refusals import refusal_of
 from stream_app.worker.restating import Entries, Restating, is_version
 from stream_app.worker.restating_accounts import RestatedAccounts
+from stream_app.worker.revealing import Revealing
 from stream_app.worker.shelf import Shelf
+from stream_app.worker.succession import KINDS, Succession
+from stream_app.worker.taking_over import QUARANTINED
 from stream_app.worker.telling import TELLS, Telling
 from stream_app.worker.versions import Versions, public_moves
 from stream_app.worker.wheel import Wheel
@@ -71,6 +76,8 @@ class AccountProcessor:
         self._versions = Versions(scoring, ACCOUNT, partition, state)
         self._restating = Restating(self._versions, self, state)
         self._restated = RestatedAccounts(self._versions, self._table.under, self._tell_caused)
+        self._succession = Succession(scoring, ACCOUNT, partition, state, self.send)
+        self._revealing = Revealing(self._succession, self._table.entry, self._look_at, self._report)
         self.switch(self._versions.current.scoring)
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
@@ -85,28 +92,65 @@ class AccountProcessor:
                 due.append((at, key))
         self._wheel.fill(due)
         self._restating.restore(entries)
+        self._revealing.restore(entries)
 
-    def process(self, records: Sequence[InputRecord]) -> None:
-        """Take records in merged order."""
+    @property
+    def bounds(self) -> Mapping[str, int]:
+        """See `Processor`."""
+        return self._succession.bounds
+
+    @property
+    def reopen(self) -> bool:
+        """See `Processor`."""
+        return self._succession.reopen
+
+    def process(self, records: Sequence[InputRecord]) -> int:
+        """Take records in merged order; those behind a takeover wait until the lane is opened anew."""
         skew = self._clock() + self.scoring.model.max_future_skew
         names, channels = self.scoring.names, self.scoring.channels
         self._telling.allow(len(records))
-        for record in records:
+        for index, record in enumerate(records):
             try:
                 if record.topic != names.account_inbox:
                     self._channel = channels.get(record.topic) or OTHER
                     self._event(record, channels.get(record.topic), skew)
-                elif messages.header(record.headers, messages.KIND) == messages.MEMBER:
-                    self._member(messages.read_member(record.value or b""))
-                elif messages.header(record.headers, messages.KIND) == MODEL:
-                    self.counts["model"] += self._restating.take(record.value, self._clock)
                 else:
-                    self._inbox_event(record, messages.header(record.headers, messages.CHANNEL), skew)
+                    self._inbox(record, messages.header(record.headers, messages.KIND), skew)
+                    if self._succession.reopen:
+                        return index + 1
             except Refusal as refusal:
                 self._note(refusal.code)
-                self._outputs.append(dead_letter(self.scoring.names.dead_letters, record, refusal))
+                if not self._succession.catching_up:  # else it is in the dead letters already
+                    self._outputs.append(dead_letter(self.scoring.names.dead_letters, record, refusal))
+        self._carry_on(len(records) // SHARE + 1)
+        return len(records)
+
+    def bounded(self) -> bool:
+        """See `Processor`."""
+        some = self._succession.stand(not self._telling.waiting)
+        if some and self._succession.revealing:
+            self.switch(self.scoring)
+            self._revealing.begin()
+        return some
+
+    def _carry_on(self, budget: int) -> None:
+        """What is done beside the records: accounts under another version of the model, or from another generation."""
         if self._restating.waiting:
-            self._restating.run(len(records) // SHARE + 1)
+            self._restating.run(budget)
+        if self._revealing.waiting:
+            self._revealing.run(budget)
+
+    def _inbox(self, record: InputRecord, kind: str | None, skew: int) -> None:
+        if self._succession.stale(record):
+            self.counts["stale"] += 1
+        elif kind == messages.MEMBER:
+            self._member(messages.read_member(record.value or b""))
+        elif kind == MODEL:
+            self.counts["model"] += self._restating.take(record.value, self._clock)
+        elif kind is not None and kind in KINDS:
+            self._succession.take(kind, record)
+        else:
+            self._inbox_event(record, messages.header(record.headers, messages.CHANNEL), skew)
 
     # -- events ---------------------------------------------------------------------------------------------------------
 
@@ -133,6 +177,11 @@ class AccountProcessor:
 
     def _apply(self, name: str, activity: Activity, of_lead: bool, skew: int) -> None:
         """Take an event, or of a lead's event (which the lead has taken) the account facts alone."""
+        if not of_lead and self._succession.quarantine:
+            if (source := self._succession.quarantine.of(activity)) is not None:
+                if self._succession.is_side:
+                    self._mark(name, activity)
+                raise refuse(source)
         if activity.time > skew:
             raise refusal_of("future", activity)
         account = self._shelf.get(name)
@@ -198,11 +247,17 @@ class AccountProcessor:
 
     def next_due(self) -> int | None:
         """When the first timer may fire."""
-        return NOW if self._telling.waiting or self._restating.waiting else self._wheel.next()
+        if self._telling.waiting:
+            return NOW
+        if self._succession.still:
+            return None
+        return NOW if self._restating.waiting or self._revealing.waiting else self._wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Carry the accounts that are due to the last boundary that has passed; True when more are due."""
         self._telling.allow_most()
+        if self._succession.still:
+            return False
         boundary = to_ms // self.plan.resolution * self.plan.resolution
         for due, raw in self._wheel.take(to_ms, budget):
             name = raw[1:].decode()
@@ -212,10 +267,10 @@ class AccountProcessor:
             account.advance(max(due, boundary))
             self._quiet.add(name)
             self._changed(name, account, account.subject.clock, None)
-        if self._restating.waiting:
-            self._restating.run(AT_ONCE)
+        self._carry_on(AT_ONCE)
         following = self._wheel.next()
-        return self._restating.waiting or (following is not None and following <= to_ms)
+        waiting = self._restating.waiting or self._revealing.waiting
+        return waiting or (following is not None and following <= to_ms)
 
     # -- effects --------------------------------------------------------------------------------------------------------
 
@@ -227,6 +282,8 @@ class AccountProcessor:
 
     def _tell_moves(self, name: str, account: Account, restated: bool = False) -> None:
         """Send the transitions made since the last look, as they are seen from now."""
+        if account.moves and self._hides(name):
+            account.moves = []
         for document in transitions(account, "account", name, restated):
             self._outputs.append(transition_output(self.scoring.names.transitions, document, name.encode()))
 
@@ -246,8 +303,9 @@ class AccountProcessor:
         changes = self._table.take_changes()
         changes.update(self._telling.changes())
         changes.update(self._versions.changes())
+        changes.update(self._succession.changes())
         outputs, self._outputs = self._outputs, []
-        return Effects(list(changes.items()), outputs)
+        return Effects(list(changes.items()), self._succession.outputs(outputs))
 
     def _settle(self) -> None:
         """Tell what has changed, and pack it."""
@@ -272,6 +330,8 @@ class AccountProcessor:
     def _publish(self, name: str, account: Account) -> None:
         subject, standing = account.subject, Standing(account)
         said = standing.said()
+        if self._hides(name):
+            return
         if subject.published != said or name in self._anew:
             subject.published = said
             if self.scoring.has_accounts:
@@ -285,6 +345,40 @@ class AccountProcessor:
         return self._shelf.get(name)
 
     def _load(self, name: str) -> Account:
+        account = self._loaded(name)
+        if self._revealing.waiting and (before := self._revealing.of(ACCOUNTS + name.encode())) is not None:
+            self._reveal(name, account, before)
+        return account
+
+    def _reveal(self, name: str, account: Account, before: Before) -> None:
+        """Make an account public that was taken over from another generation."""
+        self._table.changes[before_key(ACCOUNTS + name.encode())] = None
+        go_on_from(account, before, self._succession.reason)
+        account.subject.published = before.published
+        self._tell_caused(name, account, self._succession.publication.mode)
+        self._anew.add(name)
+        self._quiet.add(name)
+        self._changed(name, account, account.subject.clock, None, "model")
+
+    def _hides(self, name: str) -> bool:
+        """Whether what happens to an account is not public now."""
+        return self._succession.catching_up and self._revealing.hides(ACCOUNTS + name.encode())
+
+    def _mark(self, name: str, activity: Activity) -> None:
+        """Note that a condemned source has told of an account."""
+        account = self._shelf.get(name)
+        if QUARANTINED not in account.subject.marks:
+            account.advance(activity.time)
+            account.subject.marks[QUARANTINED] = (activity.time, activity.event_id, True)
+            self._changed(name, account, activity.time, activity.event_id)
+
+    def _look_at(self, raw: bytes) -> None:
+        self._shelf.get(raw[1:].decode())
+
+    def _report(self, left: int, of: int) -> None:
+        self._outputs.append(self._versions.report(left, of))
+
+    def _loaded(self, name: str) -> Account:
         entry = self._table.entry(ACCOUNTS + name.encode())
         if entry is None:
             return Account(self.plan, Subject(name, len(self.plan.trackers)), self._table.contributions(name))

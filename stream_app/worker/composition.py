@@ -5,7 +5,8 @@ from typing import Any
 
 from stream_app.engine.model.types import Model, Score
 from stream_app.engine.plan import Plan
-from stream_app.topics import Manifest
+from stream_app.ingest.condemned import Condemned
+from stream_app.topics import Agent, Manifest
 from stream_app.worker.outbox import Names, names_of
 from stream_app.worker.sight import facts_read
 
@@ -21,6 +22,8 @@ class Scoring:
     `has_accounts`: accounts are scored. `has_members`: they must know their members, be it only to tell them facts.
     `secret` (at most 64 bytes) keys the digests that are left of erased leads; who changes it forgets them.
     `models` is the topic that says which version each lane has. `by_events`: time passes only with the events.
+    `inputs` are each agent's event topics. Of a side generation (`generations`): `side` is its number, `condemned` the
+    sources that count for nothing in it, `beside` the changelog of the live generation's leads.
     """
 
     model: Model
@@ -35,6 +38,10 @@ class Scoring:
     secret: bytes = b""
     models: str = ""
     by_events: bool = False
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    side: int = 0
+    condemned: tuple[Condemned, ...] = ()
+    beside: str = ""
     others: dict[str, "Scoring"] = field(default_factory=dict, repr=False, compare=False)
     """Other versions for the same system, compiled: its lanes share them."""
 
@@ -52,11 +59,19 @@ class Scoring:
         return channel if channel is not None and channel in self.channels.values() else OTHER
 
 
+_AGENTS: tuple[Agent, ...] = ("lead", "account")
 _KEPT = 16  # versions that are kept compiled
 
 
-def compose(model: Model, manifest: Manifest, secret: bytes = b"", *, by_events: bool = False) -> Scoring:
-    """Compile a model for a system of topics."""
+def compose(
+    model: Model,
+    manifest: Manifest,
+    secret: bytes = b"",
+    *,
+    by_events: bool = False,
+    condemned: tuple[Condemned, ...] = (),
+) -> Scoring:
+    """Compile a model for a system of topics, a side generation's (`Manifest.beside`) too."""
     return Scoring(
         model=model,
         names=names_of(manifest),
@@ -65,8 +80,16 @@ def compose(model: Model, manifest: Manifest, secret: bytes = b"", *, by_events:
         secret=secret,
         models=manifest["scoring-models"].name,
         by_events=by_events,
+        inputs={agent: _events(manifest, agent) for agent in _AGENTS},
+        side=manifest.side,
+        condemned=condemned,
+        beside=manifest.live["lead-changelog"].name,
         **_parts(model),
     )
+
+
+def _events(manifest: Manifest, agent: Agent) -> tuple[str, ...]:
+    return tuple(topic.name for topic in manifest.inputs(agent) if topic.kind == "event")
 
 
 def _parts(model: Model) -> dict[str, Any]:

@@ -35,8 +35,10 @@ class Erasing:
         elif isinstance(found, Alias):
             self._partition.send_link(found.to, erase, hops + 1)
         elif isinstance(found, Lead):
+            before = self._partition.forget(key)
             self._partition.retire(found, Cause("crm"))
-            self._erase(key, kept_of(found.subject), erase, max(erase.at, found.subject.latest))
+            kept = before.counted_by(kept_of(found.subject)) if before is not None else kept_of(found.subject)
+            self._erase(key, kept, erase, max(erase.at, found.subject.latest))
         else:
             self._erase(key, found, erase, erase.at)
 

@@ -6,7 +6,7 @@ dead letter. Nothing raises for what a producer sent.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stream_app.engine.activity import Activity
@@ -19,6 +19,7 @@ from stream_app.engine.state import Subject
 from stream_app.ingest import Refusal, parse_event
 from stream_app.runtime.lead import Lead, cause_of
 from stream_app.streaming.processor import Clock, Effects, InputRecord, StateReader
+from stream_app.streaming.settings import LEAD as LEAD_AGENT
 from stream_app.worker import messages
 from stream_app.worker.backlog import AT_ONCE, SHARE
 from stream_app.worker.composition import OTHER, Scoring
@@ -40,9 +41,13 @@ from stream_app.worker.messages import AccountSeen
 from stream_app.worker.outbox import dead_letter, forwarded
 from stream_app.worker.partition import Partition
 from stream_app.worker.publications import MODEL
+from stream_app.worker.quarantining import Marking, refuse
 from stream_app.worker.refusals import refusal_of
 from stream_app.worker.restating import is_version
 from stream_app.worker.restating_leads import RestatedLeads
+from stream_app.worker.revealed_leads import RevealedLeads
+from stream_app.worker.revealing import Revealing
+from stream_app.worker.succession import KINDS, Succession
 from stream_app.worker.versions import public_moves
 
 _NOTHING: list[Merged] = []
@@ -51,7 +56,7 @@ NOW: Final = 0  # ms since the epoch: due whatever the time
 
 class LeadProcessor:
     """See the module. `counts` tells what became of the records: `counted`, `duplicate`, `forwarded`, `erased`, a
-    refusal's code; of keys: `linked`, `merged`, `conflict`, `erasure`; and how many of the counted, so far, were found to be
+    refusal's code, `stale` (a message of an earlier generation), `marked`; of keys: `linked`, `merged`, `conflict`, `erasure`; and how many of the counted, so far, were found to be
     machines': `machine`. `events` tells it by channel, and for events alone."""
 
     def __init__(self, scoring: Scoring, partition: int, state: StateReader, clock: Clock) -> None:
@@ -68,10 +73,33 @@ class LeadProcessor:
         self._erasing = Erasing(self._leads)
         restated = RestatedLeads(self._leads, state, self._switched)
         self._versions, self._restating = restated.versions, restated.frame
+        self._succession = Succession(scoring, LEAD_AGENT, partition, state, self._leads.send)
+        self._revealing = Revealing(self._succession, self._register.entry, self._look, self._report)
+        self._revealed = RevealedLeads(self._leads, self._succession, self._revealing)
+        self._marking = Marking(self._leads)
+        self._leads.forget = self._revealed.forget
+        self._revealed.arm()
+
+    @property
+    def bounds(self) -> Mapping[str, int]:
+        """See `Processor`."""
+        return self._succession.bounds
+
+    @property
+    def reopen(self) -> bool:
+        """See `Processor`."""
+        return self._succession.reopen
 
     def _switched(self) -> None:
         """Another version of the model is in force."""
         self.scoring, self.plan = self._leads.scoring, self._leads.plan
+
+    def _look(self, raw: bytes) -> None:
+        self._register.find(raw.decode())
+
+    def _report(self, left: int, of: int) -> None:
+        self._leads.send(self._versions.report(left, of))
+        self._revealed.arm()
 
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Set the timers of recovered leads."""
@@ -85,27 +113,48 @@ class LeadProcessor:
                 due.append((at, key))
         self._leads.wheel.fill(due)
         self._restating.restore(entries)
+        self._revealing.restore(entries)
 
-    def process(self, records: Sequence[InputRecord]) -> None:
-        """Take records in merged order."""
+    def process(self, records: Sequence[InputRecord]) -> int:
+        """Take records in merged order; those behind a takeover wait until the lane is opened anew."""
         channels, inbox = self.scoring.channels, self.scoring.names.lead_inbox
         skew = self._clock() + self.scoring.model.max_future_skew
-        for record in records:
+        for index, record in enumerate(records):
             self._leads.timestamp = record.timestamp
             try:
                 if record.topic == inbox:
                     self._inbox(record, skew)
+                    if self._succession.reopen:
+                        return index + 1
                 else:
                     channel = channels[record.topic]
                     self._channel = channel or OTHER
                     self._event(record, channel, skew, None, _NOTHING)
             except Refusal as refusal:
                 self._count(refusal.code)
-                self._leads.send(dead_letter(self.scoring.names.dead_letters, without_merged(record), refusal))
+                if not self._succession.catching_up:  # else it is in the dead letters already
+                    self._leads.send(dead_letter(self.scoring.names.dead_letters, without_merged(record), refusal))
+        self._carry_on(len(records) // SHARE + 1)
+        return len(records)
+
+    def bounded(self) -> bool:
+        """See `Processor`."""
+        some = self._succession.stand(True)
+        if some and self._succession.revealing:
+            self._revealed.begin()
+        return some
+
+    def _carry_on(self, budget: int) -> None:
+        """What is done beside the records: leads under another version of the model, or from another generation."""
         if self._restating.waiting:
-            self._restating.run(len(records) // SHARE + 1)
+            self._restating.run(budget)
+        if self._revealing.waiting:
+            self._revealing.run(budget)
 
     def _inbox(self, record: InputRecord, skew: int) -> None:
+        if self._succession.stale(record):
+            self.counts["stale"] += 1
+            return
         kind = messages.header(record.headers, messages.KIND)
         if kind == messages.ACCOUNT:
             self._see_account(messages.read_account_seen(record.value or b""))
@@ -118,6 +167,8 @@ class LeadProcessor:
         elif kind == MODEL:
             if self._restating.take(record.value, self._clock):
                 self.counts["model"] += 1
+        elif kind in KINDS:
+            self._succession.take(kind, record)
         else:
             channel, lead = messages.header(record.headers, messages.CHANNEL), messages.header(record.headers, LEAD)
             self._channel = self.scoring.label(channel)
@@ -133,6 +184,8 @@ class LeadProcessor:
         keys = lead_keys(activity)
         if not keys:
             self._forward_to_account(record, activity.account_id or "", channel)
+            return
+        if self._succession.quarantine and self._condemned(record, activity, keys, sent_to, channel):
             return
         key = sent_to or keys[0]
         lead = self._register.at_hand(key)
@@ -163,6 +216,21 @@ class LeadProcessor:
         if activity.account_facts:
             self._forward_to_account(record, activity.account_id or lead.account_id or "", channel)
         self._count("counted")
+
+    def _condemned(
+        self, record: InputRecord, activity: Activity, keys: tuple[str, ...], sent_to: str | None, channel: str | None
+    ) -> bool:
+        """Whether an event of a condemned source is dealt with. Raises `Refusal` for one that is where it came in."""
+        quarantine = self._succession.quarantine
+        source = quarantine.of(activity) if quarantine is not None else None
+        if source is None:
+            return False
+        if self._succession.is_side:
+            self._marking.mark(record, activity, keys, sent_to, channel)
+        if sent_to is None:
+            raise refuse(source)
+        self._count("marked")
+        return True
 
     def _count(self, result: str) -> None:
         self.counts[result] += 1
@@ -283,7 +351,9 @@ class LeadProcessor:
 
     def next_due(self) -> int | None:
         """When the first timer may fire."""
-        return NOW if self._restating.waiting else self._leads.wheel.next()
+        if self._succession.still:
+            return None
+        return NOW if self._restating.waiting or self._revealing.waiting else self._leads.wheel.next()
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Carry the leads that are due to the last boundary that has passed, and some over to a new version of the model;
@@ -299,12 +369,12 @@ class LeadProcessor:
             lead.advance(max(due, boundary))
             leads.quiet.add(key)
             leads.changed(lead, Cause("decay"))
-        if self._restating.waiting:
-            self._restating.run(AT_ONCE)
+        self._carry_on(AT_ONCE)
         following = self.next_due()
         return following is not None and following <= to_ms
 
     def drain(self) -> Effects:
         """What came of the records and timers since the last drain."""
         changes, outputs, caused = self._leads.drain()
-        return Effects([*changes, *self._versions.changes()], outputs, caused)
+        changes = [*changes, *self._versions.changes(), *self._succession.changes()]
+        return Effects(changes, self._succession.outputs(list(outputs)), caused)

@@ -5,7 +5,7 @@ as they are made. A lead that ceases to be one leaves nothing behind: a tombston
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from stream_app.engine.encoding import encode
@@ -19,6 +19,7 @@ from stream_app.runtime.lead import Lead
 from stream_app.streaming.processor import Effects, Output, StateReader
 from stream_app.streaming.transaction import default_partition
 from stream_app.worker import messages
+from stream_app.worker.before import Before
 from stream_app.worker.composition import Scoring
 from stream_app.worker.entries import Kept, pack
 from stream_app.worker.links import Message, link_output
@@ -46,6 +47,8 @@ class Partition:
         self._anew: dict[str, bool] = {}  # leads restated since the last drain; whether their accounts are told anew
         self._outputs: list[Output] = []
         self._caused: list[int] = []  # timestamps of the records that made transitions
+        self.hides: Callable[[bytes], bool] | None = None  # whether what happens to a lead is not public now
+        self.forget: Callable[[str], Before | None] = lambda _: None  # takes back what was public of a hidden one
 
     def is_home(self, key: str) -> bool:
         """Whether a key belongs here."""
@@ -99,6 +102,9 @@ class Partition:
         """Send the transitions made since the last look, as they are seen from now."""
         if lead.moves:
             topic, raw = self.scoring.names.transitions, lead.subject.key.encode()
+            if self.hides is not None and self.hides(raw):
+                lead.moves = []
+                return
             for document in transitions(lead, "lead", lead.account_id, restated):
                 self._outputs.append(transition_output(topic, document, raw))
                 if document["cause"]["kind"] not in ("decay", "model"):
@@ -109,7 +115,9 @@ class Partition:
         subject = lead.subject
         told = subject.published
         if told is not None:
-            self._outputs.append(score_output(self.scoring.names.lead_scores, {}, subject.key.encode()))
+            raw = subject.key.encode()
+            if self.hides is None or not self.hides(raw):
+                self._outputs.append(score_output(self.scoring.names.lead_scores, {}, raw))
             if told[-2] is not None and self.scoring.has_members:
                 self._tell(Member(subject.key, told[-2], subject.clock, cause.kind, cause.event_id, None))
         subject.published = None
@@ -155,7 +163,8 @@ class Partition:
         standing = Standing(lead)
         said = standing.said()
         known = subject.published
-        if known is None or known[:-2] != said or key in self._anew:
+        hidden = self.hides is not None and self.hides(key.encode())
+        if not hidden and (known is None or known[:-2] != said or key in self._anew):
             subject.revision += 1
             document = score_record(lead, "lead", home, subject.revision, standing)
             self._outputs.append(score_output(names.lead_scores, document, key.encode()))

@@ -31,7 +31,8 @@ AT_HAND = 20_000  # decoded leads kept by a partition
 
 class Register:
     """See the module. `secret` keys the digests of erased leads. `restate` makes the lead of a state that stands under
-    another version of the model; without it, one is taken as it is."""
+    another version of the model; without it, one is taken as it is. `reveal`, while leads that were taken over from another
+    generation are made public, makes of what a key stands for what it stands for from now on."""
 
     def __init__(self, plan: Plan, state: StateReader, secret: bytes) -> None:
         self._plan = plan
@@ -42,6 +43,7 @@ class Register:
         self._erased = False  # whether any lead was ever erased here
         self.at_hand = self._shelf.at_hand
         self.restate: Callable[[bytes], Lead] | None = None
+        self.reveal: Callable[[str, Lead | Marker | None], Lead | Marker | None] | None = None
 
     def switch(self, plan: Plan, staged: Iterable[tuple[bytes, bytes]]) -> None:
         """Open leads under another version from now on. `staged` are the entries of those that have changed."""
@@ -63,6 +65,10 @@ class Register:
         lead = self._shelf.at_hand(key)
         if lead is not None:
             return lead
+        found = self._found(key)
+        return found if self.reveal is None else self.reveal(key, found)
+
+    def _found(self, key: str) -> Lead | Marker | None:
         entry = self.entry(key.encode())
         if entry is None:
             entry = self.entry(erased_key(key, self._secret)) if self._erased else None
@@ -109,6 +115,10 @@ class Register:
         else:
             self._marks[raw] = pack_marker(marker)
             self._no_longer_erased(key)
+
+    def put(self, raw: bytes, entry: bytes | None) -> None:
+        """Change an entry that is no lead's."""
+        self._marks[raw] = entry
 
     def clear(self, key: str) -> None:
         """Nothing is known of a key."""

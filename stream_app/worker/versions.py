@@ -104,6 +104,15 @@ class Versions:
         log.info("%s-%d: model %s %s from now on", self._agent, self._partition, *_named(scoring))
         return True
 
+    def begin_anew(self, given: Publication) -> None:
+        """Every subject stands under one version: that of a table that was taken over. Raises `Refusal` for none."""
+        version = Version(given, self._scoring.under(published_model(given)))
+        for known in self.chain:
+            self._drop(known)
+        self.chain = [version]
+        self._write(version)
+        self._write_chain()
+
     def settled(self) -> None:
         """No subject stands under any version but the one in force."""
         if len(self.chain) > 1:

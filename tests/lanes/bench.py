@@ -23,7 +23,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from stream_app.local.kafka import KafkaServer
-from stream_app.streaming.processor import Effects, InputRecord, Output, StateReader
+from stream_app.streaming.processor import Effects, InputRecord, Output, Processor, StateReader
 from stream_app.streaming.worker import run_worker
 from tests.lanes.kafka_tools import fill, lag, make_topics, table
 from tests.lanes.worker_main import settings_from
@@ -34,7 +34,7 @@ TOPICS = ("web", "email", "social")
 """The three inputs."""
 
 
-class HalfLife:
+class HalfLife(Processor):
     """State: count, score and its time. Written with as little ado as the peers' jobs."""
 
     def __init__(self, partition: int, state: StateReader, every: int) -> None:
@@ -45,7 +45,7 @@ class HalfLife:
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Nothing to prepare."""
 
-    def process(self, records: Sequence[InputRecord]) -> None:
+    def process(self, records: Sequence[InputRecord]) -> int:
         cache, get, loads = self.cache, self.state.get, orjson.loads
         for record in records:
             event, key = loads(record.value or b""), record.key or b""
@@ -62,6 +62,7 @@ class HalfLife:
             if before < 50 <= after or (self.every and event["sent"]):
                 value = orjson.dumps({"lead": event["lead_id"], "score": after, "sent": event["sent"]})
                 self.outputs.append(Output("out", key, value, (), record.timestamp, self.partition))
+        return len(records)
 
     def advance(self, to_ms: int, budget: int) -> bool:
         return False

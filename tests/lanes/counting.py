@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stream_app.streaming.processor import Effects, InputRecord, Output, StateReader
+from stream_app.streaming.processor import Effects, InputRecord, Output, Processor, StateReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Counting:
     hang: str | None = None
 
 
-class CountingProcessor:
+class CountingProcessor(Processor):
     """See the module."""
 
     def __init__(self, counting: Counting, partition: int, state: StateReader) -> None:
@@ -46,7 +46,7 @@ class CountingProcessor:
             if state["due"]:
                 heapq.heappush(self.due, (state["due"], key))
 
-    def process(self, records: Sequence[InputRecord]) -> None:
+    def process(self, records: Sequence[InputRecord]) -> int:
         counting = self.counting
         if counting.pause_us:
             time.sleep(counting.pause_us * len(records) / 1e6)  # stands for work, so that faults land in the middle
@@ -71,6 +71,7 @@ class CountingProcessor:
             if counting.trace:
                 self.outputs.append(self._to(counting.trace, key, value.decode(), record.timestamp))
             self.changes[key] = json.dumps(state).encode()
+        return len(records)
 
     def reached(self) -> int:
         return self.latest

@@ -68,10 +68,10 @@ def main() -> None:
         processor = scored(agent, partition, state)
         process, advance = processor.process, processor.advance
 
-        def slowly(records: Sequence[InputRecord]) -> None:
+        def slowly(records: Sequence[InputRecord]) -> int:
             if slow.exists():
                 time.sleep(PAUSE * len(records))
-            process(records)
+            return process(records)
 
         def by_and_by(to_ms: int, budget: int) -> bool:
             if slow.exists() and processor.next_due() == NOW:

@@ -6,20 +6,23 @@ partition's state, and outputs are appended to the partition that murmur2 of the
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stream_app.engine.model.types import Model
 from stream_app.engine.times import format_time
+from stream_app.ingest.condemned import Condemned
 from stream_app.streaming.merge import Merge
-from stream_app.streaming.processor import OWN
+from stream_app.streaming.positions import POSITIONS_KEY, Positions, encode_positions, is_reserved
+from stream_app.streaming.processor import OWN, Effects, Output
 from stream_app.streaming.transaction import default_partition
-from stream_app.topics import Agent, load_manifest
+from stream_app.topics import Agent, Manifest, load_manifest
 from stream_app.worker.accounts import AccountProcessor
 from stream_app.worker.composition import Scoring, compose
 from stream_app.worker.leads import LeadProcessor
 from stream_app.worker.publications import Mode, publication, publication_output
+from stream_app.worker.taking_over import migrations
 
 PRESENT = 1_900_000_000_000
 """The wall clock of these tests (2030), behind everything they send."""
@@ -61,7 +64,7 @@ class State:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """See StateReader."""
-        return iter(self.entries.items())
+        return ((key, entry) for key, entry in self.entries.items() if not is_reserved(key))
 
     def take(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Take drained changes in."""
@@ -92,14 +95,27 @@ class DeskLane:
 class Desk:
     """All partitions of both agents. `topics` holds what was sent, by topic and partition."""
 
-    def __init__(self, model: Model, *, partitions: int = 2, present: int = PRESENT) -> None:
-        self.manifest = load_manifest(partitions=partitions)
-        self.scoring: Scoring = compose(model, self.manifest)
+    def __init__(
+        self,
+        model: Model,
+        *,
+        partitions: int = 2,
+        present: int = PRESENT,
+        beside: "tuple[Desk, int] | None" = None,
+        condemned: Sequence[Condemned] = (),
+    ) -> None:
+        """`beside` a desk and with a number: a side generation of it, with the same events."""
+        self.manifest: Manifest = load_manifest(partitions=partitions)
+        if beside is not None:
+            self.manifest = beside[0].manifest.beside(beside[1])
+        self.scoring: Scoring = compose(model, self.manifest, condemned=tuple(condemned))
         self.partitions = partitions
         self.present = present
         self.topics: dict[str, list[list[Record]]] = {
             topic.name: [[] for _ in range(topic.partitions)] for topic in self.manifest
         }
+        if beside is not None:
+            self.topics |= {name: beside[0].topics[name] for name in self.topics if name in beside[0].topics}
         self.lanes = {
             (agent, partition): self._open(agent, partition, State())
             for agent in AGENTS
@@ -109,7 +125,9 @@ class Desk:
     def _open(self, agent: Agent, partition: int, state: State) -> DeskLane:
         make = LeadProcessor if agent == "lead" else AccountProcessor
         inputs = [topic.name for topic in self.manifest.inputs(agent)]
-        return DeskLane(make(self.scoring, partition, state, lambda: self.present), state, inputs, partition)
+        lane = DeskLane(make(self.scoring, partition, state, lambda: self.present), state, inputs, partition)
+        lane.processor.restore(list(state.items()))
+        return lane
 
     # -- in -------------------------------------------------------------------------------------------------------------
 
@@ -159,14 +177,8 @@ class Desk:
             pass
 
     def _turn(self, lane: DeskLane, chunk: int) -> bool:
-        merge, some = Merge(len(lane.inputs)), False
-        for number, topic in enumerate(lane.inputs):
-            records = self.topics[topic][lane.partition]
-            merge.offer(number, records[lane.taken.get(topic, 0) :])
-            lane.taken[topic] = len(records)
-        while batch := merge.take(chunk, lambda _: True):
-            lane.processor.process(batch)
-            self._commit(lane)
+        some = False
+        while self._bite(lane, chunk):
             some = True
         return some
 
@@ -177,16 +189,23 @@ class Desk:
         return any(self._bite(lane, chance.randint(1, most)) for lane in lanes)
 
     def _bite(self, lane: DeskLane, most: int) -> bool:
-        merge = Merge(len(lane.inputs))
+        if lane.processor.reopen:
+            return False
+        merge, bounds = Merge(len(lane.inputs)), lane.processor.bounds
+        merge.bound({lane.inputs.index(topic): bound for topic, bound in bounds.items()})
         for number, topic in enumerate(lane.inputs):
-            merge.offer(number, self.topics[topic][lane.partition][lane.taken.get(topic, 0) :])
+            first = lane.taken.get(topic, 0)
+            merge.offer(number, self.topics[topic][lane.partition][first : first + most])
         batch = merge.take(most, lambda _: True)
-        for record in batch:
-            lane.taken[record.topic] = lane.taken.get(record.topic, 0) + 1
         if batch:
-            lane.processor.process(batch)
+            for record in batch[: lane.processor.process(batch)]:
+                lane.taken[record.topic] = lane.taken.get(record.topic, 0) + 1
+        bounds = lane.processor.bounds
+        stood = bool(bounds) and all(lane.taken.get(topic, 0) >= bound for topic, bound in bounds.items())
+        some = (stood and lane.processor.bounded()) or bool(batch)
+        if some:
             self._commit(lane)
-        return bool(batch)
+        return some
 
     def advance(self, to: int, budget: int = 100) -> None:
         """Let time pass in every lane, and what comes of it arrive. Leads first: accounts follow them."""
@@ -197,19 +216,54 @@ class Desk:
             self.run()
 
     def _commit(self, lane: DeskLane) -> None:
-        effects = lane.processor.drain()
-        lane.state.take(effects.changes)
+        self._take(lane.state, lane.partition, lane.processor.drain())
+        positions = Positions(topics=dict(lane.taken), seen=-1, partitions=self.partitions)
+        lane.state.entries[POSITIONS_KEY] = encode_positions(positions)
+
+    def _take(self, state: State, partition_of_lane: int, effects: Effects) -> None:
+        state.take(effects.changes)
         for topic, key, value, headers, timestamp, partition in effects.outputs:
-            place = lane.partition if partition == OWN else partition
+            place = partition_of_lane if partition == OWN else partition
             self._append(topic, key, value, headers, timestamp if timestamp is not None else self.present, place)
 
-    def restart(self) -> None:
-        """Lose every processor, and recover from the states."""
-        for (agent, partition), lane in list(self.lanes.items()):
-            fresh = self._open(agent, partition, lane.state)
-            fresh.taken = lane.taken
-            fresh.processor.restore(list(lane.state.items()))
-            self.lanes[agent, partition] = fresh
+    def restart(self, others: "Desk | None" = None, stop_after: int | None = None) -> None:
+        """Lose every processor, and recover from the states, taking over from the tables of `others` where that is due;
+        with `stop_after`, lose them again after so many steps of it."""
+        for unit in list(self.lanes):
+            self._reopen(unit, others, stop_after)
+
+    def reopen(self, others: "Desk") -> bool:
+        """Open the lanes anew that ask for it; whether any did."""
+        units = [unit for unit, lane in self.lanes.items() if lane.processor.reopen]
+        for unit in units:
+            self._reopen(unit, others, None)
+        return bool(units)
+
+    def _reopen(self, unit: tuple[Agent, int], others: "Desk | None", stop_after: int | None) -> None:
+        lane = self.lanes[unit]
+        migration = migrations(self.scoring)(*unit, lane.state)
+        if migration is not None:
+            assert others is not None
+            source = others.lanes[unit]
+            steps = migration.steps(lane.state, source.state)
+            for number, effects in enumerate(steps):
+                if number == stop_after:
+                    return
+                self._take(lane.state, lane.partition, effects)
+            taken = dict(lane.taken)
+            lane.taken |= migration.inputs(taken, source.taken)
+            self._take(lane.state, lane.partition, migration.last(taken))
+        fresh = self._open(*unit, lane.state)
+        fresh.taken = lane.taken
+        self.lanes[unit] = fresh
+
+    def tell(self, output_of: Callable[[str, int], Output]) -> None:
+        """Send what `output_of` makes of each partition of both inboxes."""
+        for base in ("lead-inbox", "account-inbox"):
+            topic = self.manifest[base].name
+            for partition in range(self.partitions):
+                given = output_of(topic, partition)
+                self._append(topic, given.key, given.value, given.headers, self.present, partition)
 
     # -- out ------------------------------------------------------------------------------------------------------------
 
@@ -227,7 +281,7 @@ class Desk:
     def transitions(self, subject: str = "lead") -> dict[str, list[Any]]:
         """The transitions of each lead or account, in order."""
         found: dict[str, list[Any]] = {}
-        for record in self.records("transitions"):
+        for record in self.records(self.manifest["transitions"].name):
             if (document := record.json())["subject"] == subject and "ladder" in document:
                 found.setdefault((record.key or b"").decode(), []).append(document)
         return found

@@ -7,12 +7,12 @@ from pathlib import Path
 import orjson
 
 from bench.peers.job import STATE, THRESHOLD, Task, after_event, crossing, task_of_arguments
-from stream_app.streaming.processor import Effects, InputRecord, Output, StateReader
+from stream_app.streaming.processor import Effects, InputRecord, Output, Processor, StateReader
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 from stream_app.streaming.worker import run_worker
 
 
-class HalfLife:
+class HalfLife(Processor):
     """The small job as a Processor of one partition."""
 
     def __init__(self, output: str, partition: int, state: StateReader) -> None:
@@ -23,7 +23,7 @@ class HalfLife:
     def restore(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Nothing to prepare."""
 
-    def process(self, records: Sequence[InputRecord]) -> None:
+    def process(self, records: Sequence[InputRecord]) -> int:
         """Take events."""
         changes, get, loads, unpack = self.changes, self.state.get, orjson.loads, STATE.unpack
         for record in records:
@@ -38,6 +38,7 @@ class HalfLife:
             if state[0] < THRESHOLD <= after:
                 value = orjson.dumps(crossing(key.decode(), event["event_id"], after))
                 self.outputs.append(Output(self.output, key, value, (), record.timestamp, self.partition))
+        return len(records)
 
     def advance(self, to_ms: int, budget: int) -> bool:
         """Nothing falls due."""

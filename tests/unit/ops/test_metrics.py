@@ -108,7 +108,10 @@ def test_a_worker_in_prometheus_words() -> None:
         'leadscorer_events_total{agent="lead",channel="web",result="schema"}': 2.0,
         **{
             f'leadscorer_dead_letters_total{{agent="lead",reason="{reason}"}}': 2.0 * (reason == "schema")
-            for reason in ("future", "no_identity", "not_json", "schema", "too_large", "too_many_facts", "too_old")
+            for reason in (
+                *("future", "no_identity", "not_json", "quarantined"),
+                *("schema", "too_large", "too_many_facts", "too_old"),
+            )
         },
         'leadscorer_machine_events_total{agent="lead"}': 0.0,
         'leadscorer_records_total{agent="lead"}': 7.0,

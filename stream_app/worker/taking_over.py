@@ -1,0 +1,179 @@
+"""The table of a side generation in place of a live lane's own (a `Migration`, see `streaming/processor.py`).
+
+The rule: afterwards the table is the side lane's, to the byte, with what was public of each subject beside it (`before`), and
+the inputs go on where the side lane stopped. Nothing is scored here, so that the lane stands still for as short as can be.
+With a partial takeover all that holds for the subjects that a condemned source has touched, and for nobody else.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from stream_app.engine.encoding import is_marked, tag_of, told_in
+from stream_app.engine.published import named
+from stream_app.runtime.lead import Lead
+from stream_app.streaming.processor import Effects, Migration, MigrationFactory, StateReader
+from stream_app.streaming.settings import LEAD
+from stream_app.worker.account_table import ACCOUNTS
+from stream_app.worker.before import BEFORE, NOTHING, Before, before_entry, before_key, before_of_marker
+from stream_app.worker.composition import Scoring
+from stream_app.worker.entries import ERASED, erased_key, is_marker, marker_of, pack_marker, state_of
+from stream_app.worker.generations import Standing, Takeover
+from stream_app.worker.register import opened
+from stream_app.worker.restating import is_version
+from stream_app.worker.succession import standing_entry, standing_in
+from stream_app.worker.versions import Versions
+
+QUARANTINED: Final = "quarantined"
+"""The mark of a subject of which a condemned source said something (a `Subject.marks`)."""
+_CHUNK: Final = 4_000  # entries of a transaction
+
+Changes = list[tuple[bytes, bytes | None]]
+
+
+def migrations(scoring: Scoring) -> MigrationFactory:
+    """What the lanes of a worker have to do with their tables before anything else."""
+
+    def make(agent: str, partition: int, state: StateReader) -> Migration | None:
+        standing = standing_in(state)
+        if scoring.side:
+            return None if standing is not None or agent != LEAD else ErasedMarks(scoring)
+        if standing is None or standing.phase != "taking_over":
+            return None
+        assert standing.takeover is not None
+        return TakingOver(scoring, agent, partition, state, standing.takeover)
+
+    return make
+
+
+class TakingOver:
+    """See the module."""
+
+    def __init__(self, scoring: Scoring, agent: str, partition: int, state: StateReader, takeover: Takeover) -> None:
+        self.source = takeover.leads if agent == LEAD else takeover.accounts
+        self._takeover = takeover
+        self._leads = agent == LEAD
+        self._secret = scoring.secret
+        self._events = scoring.inputs[agent]
+        self._versions = Versions(scoring, agent, partition, state)
+
+    def steps(self, state: StateReader, source: StateReader) -> Iterator[Effects]:
+        """See `Migration`."""
+        keys = [key for key, _ in state.items() if not is_version(key) and not key.startswith(BEFORE)]
+        erased = self._erased_since(keys, source)
+        keys += [key for key, _ in source.items() if not is_version(key) and state.get(key) is None]
+        changes: Changes = []
+        for key in keys:
+            other = None if key in erased else source.get(key)
+            self._take(key, state.get(key), other, state, changes)
+            if len(changes) >= _CHUNK:
+                yield Effects(changes, ())
+                changes = []
+        if changes:
+            yield Effects(changes, ())
+
+    def inputs(self, own: Mapping[str, int], source: Mapping[str, int]) -> Mapping[str, int]:
+        """See `Migration`."""
+        return {**own, **{topic: source[topic] for topic in self._events if topic in source}}
+
+    def last(self, own: Mapping[str, int]) -> Effects:
+        """See `Migration`."""
+        takeover = self._takeover
+        until = {topic: own.get(topic, 0) for topic in self._events}
+        standing = Standing(takeover.number, "catching_up", takeover, until, condemned=takeover.condemned)
+        self._versions.begin_anew(takeover.publication)
+        return Effects([standing_entry(standing), *self._versions.changes()], ())
+
+    def _take(self, key: bytes, own: bytes | None, other: bytes | None, state: StateReader, changes: Changes) -> None:
+        """What becomes of one entry."""
+        if self._takeover.partial and not self._touched(key, other):
+            return
+        if key.startswith(ERASED):
+            changes.append((key, own if own is not None else other))
+            return
+        if not self._leads and not key.startswith(ACCOUNTS):
+            if not self._takeover.partial:
+                changes.append((key, other))
+            return
+        known = before_key(key)
+        if state.get(known) is None:  # else it was done before a kill, and `own` is what was taken over
+            before = self._before(own, other)
+            if before is not None:
+                changes.append((known, before_entry(before)))
+        changes.append((key, self._with_marker(own, other)))
+
+    def _before(self, own: bytes | None, other: bytes | None) -> Before | None:
+        """What was public of a subject; None where nobody need go on from it."""
+        if own is None:
+            return None if other is None or is_marker(other) else NOTHING
+        if is_marker(own):
+            return before_of_marker(own)
+        state = state_of(own)
+        told = told_in(state)
+        published = told.published
+        differs = other is None or is_marker(other) or told_in(state_of(other)).ladders.keys() != told.ladders.keys()
+        if not differs and other is not None:
+            theirs = told_in(state_of(other)).ladders
+            differs = any(theirs[name][0] != stage for name, (stage, _) in told.ladders.items())
+        scores = self._scores(state, published, differs)
+        return Before(told.ladders, scores, told.revision, published, told.clock)
+
+    def _scores(self, state: bytes, published: list[object] | None, exactly: bool) -> dict[str, float]:
+        """A subject's scores by name: as published, or where a transition may have to name them, unrounded."""
+        chain = self._versions.chain
+        scoring = chain[self._versions.origin(tag_of(state))].scoring
+        plan = scoring.leads if self._leads else scoring.accounts
+        if exactly and self._leads:
+            lead: Lead = opened(plan, state)
+            return named(plan, lead.card.scores)
+        said = published[0] if published else None
+        return named(plan, said) if isinstance(said, list) and len(said) == len(plan.score_names) else {}
+
+    def _with_marker(self, own: bytes | None, other: bytes | None) -> bytes | None:
+        """The other generation's entry; a marker keeps what the own one has kept."""
+        if own is None or not is_marker(own):
+            return other
+        if other is None:
+            return own if self._takeover.partial else None
+        if not is_marker(other):
+            return other
+        marker, kept = marker_of(other), marker_of(own)
+        marker.seq = {**marker.seq, **kept.seq}
+        marker.revision = kept.revision
+        marker.erased_at = max(marker.erased_at, kept.erased_at)
+        return pack_marker(marker)
+
+    def _touched(self, key: bytes, other: bytes | None) -> bool:
+        subject = self._leads or key.startswith(ACCOUNTS)
+        if not subject or other is None or key.startswith(ERASED) or is_marker(other):
+            return False
+        return is_marked(state_of(other), QUARANTINED)
+
+    def _erased_since(self, keys: list[bytes], source: StateReader) -> set[bytes]:
+        """The source's leads that were erased here while it did not know."""
+        marks = {key for key in keys if key.startswith(ERASED) and source.get(key) is None}
+        if not marks:
+            return set()
+        subjects = (key for key, entry in source.items() if not is_version(key) and not key.startswith(ERASED))
+        return {key for key in subjects if erased_key(key.decode("utf-8", "surrogatepass"), self._secret) in marks}
+
+
+class ErasedMarks:
+    """The marks of erased leads in the new table of a side generation: who was erased does not come back by a rebuild."""
+
+    def __init__(self, scoring: Scoring) -> None:
+        self.source = scoring.beside
+        self._standing = Standing(number=scoring.side, condemned=list(scoring.condemned))
+
+    def steps(self, state: StateReader, source: StateReader) -> Iterator[Effects]:
+        """See `Migration`."""
+        marks: Changes = [(key, entry) for key, entry in source.items() if key.startswith(ERASED)]
+        for start in range(0, len(marks), _CHUNK):
+            yield Effects(marks[start : start + _CHUNK], ())
+
+    def inputs(self, own: Mapping[str, int], source: Mapping[str, int]) -> Mapping[str, int]:
+        """See `Migration`: from the beginning."""
+        return {}
+
+    def last(self, own: Mapping[str, int]) -> Effects:
+        """See `Migration`."""
+        return Effects([standing_entry(self._standing)], ())

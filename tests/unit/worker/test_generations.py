@@ -1,0 +1,115 @@
+"""A table rebuilt beside the live one takes its place (decision 40): scores are those of a replay, and nobody hears twice."""
+
+import random
+from typing import Any
+
+import pytest
+
+from stream_app.engine.model.load import load_model
+from stream_app.engine.model.types import Model
+from stream_app.engine.times import DAY, parse_time
+from stream_app.worker.before import BEFORE
+from stream_app.worker.succession import standing_in
+from stream_app.worker.versions import VERSIONS
+from tests.pipeline.desk import Desk
+from tests.pipeline.succession import beside, settle, take_over, takeover_of
+from tests.pipeline.tables import accounts_at, leads_at
+from tests.pipeline.versions import EDITS, END, START, TOPICS, edited_text, history, parts, replayed
+
+PARTITIONS = 3
+COUNTING = [
+    ("limit: {times: 2, per: day}", "limit: {times: 1, per: week}"),
+    ("on: {channel: social}, window: 3d", "on: {channel: [social, email]}, window: 9d"),
+    ("on: {channel: web, type: page_view}, points: 10", "on: {channel: [web, email]}, points: 10"),
+]
+"""Edits that count from now on, unless everything is rebuilt."""
+
+
+def rebuilt_text(chance: random.Random, plain: bool = False) -> str:
+    """The small model with edits of both kinds."""
+    text = edited_text(*chance.sample(range(len(EDITS)), 3), plain=plain)
+    for old, new in chance.sample(COUNTING, 2):
+        text = text.replace(old, new)
+    return text
+
+
+def sent(desk: Desk, one: dict[str, Any]) -> None:
+    """Send an event where it belongs."""
+    key = f"user:{one['user_id']}" if "user_id" in one else one["account_id"]
+    desk.send(TOPICS[one["channel"]], one, key=key, timestamp=parse_time(one["time"]))
+
+
+def tables(desk: Desk, model: Model) -> dict[str, Any]:
+    """The score records of leads and accounts at the end, as the tables have them under a model."""
+    found: dict[str, Any] = {}
+    scoring = desk.scoring.under(model)
+    for (agent, _), lane in desk.lanes.items():
+        at = leads_at if agent == "lead" else accounts_at
+        found |= at(scoring, {key: entry for key, entry in lane.state.items() if not key.startswith(VERSIONS)}, END)
+    return found
+
+
+def steady(desk: Desk, number: int) -> None:
+    """Every lane is under a generation, and nothing waits to be made public."""
+    for lane in desk.lanes.values():
+        standing = standing_in(lane.state)
+        assert standing is not None
+        assert (standing.number, standing.phase, standing.takeover) == (number, "steady", None)
+        assert [key for key, _ in lane.state.items() if key.startswith(BEFORE)] == []
+
+
+def check_public(desk: Desk, version: str) -> None:
+    """What readers were told: revisions grow by one, transitions are numbered without a gap and join on, and the last
+    of them ends where the score record stands, under the version in force."""
+    for base, subject in (("lead-scores", "lead"), ("account-scores", "account")):
+        revisions: dict[bytes, list[int]] = {}
+        for record in desk.records(desk.manifest[base].name):
+            if record.value is not None:
+                revisions.setdefault(record.key or b"", []).append(record.json()["revision"])
+        assert {key: found for key, found in revisions.items() if found != list(range(1, len(found) + 1))} == {}
+        latest = desk.latest(desk.manifest[base].name)
+        assert {record["model"]["version"] for record in latest.values()} == {version}
+        moves = desk.transitions(subject)
+        for key, record in latest.items():
+            for ladder, stage in record["stages"].items():
+                made = [one for one in moves.get(key, []) if one["ladder"] == ladder]
+                assert [one["seq"] for one in made] == list(range(1, len(made) + 1))
+                assert [one["from"] for one in made[1:]] == [one["to"] for one in made[:-1]]
+                assert (made[-1]["to"] if made else stage) == stage
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_rebuilt_generation_takes_over(seed: int) -> None:
+    """S405: with lanes that are killed on the way, events that come meanwhile, and edits that count from now on: afterwards
+    all scores are those of a replay of all events under the new version."""
+    chance = random.Random(seed)
+    events = history(chance, 110)
+    first = load_model(edited_text(), "first.yaml")
+    second = load_model(rebuilt_text(chance), "second.yaml")
+    live = Desk(first, partitions=PARTITIONS)
+    side = beside(live, second)
+    begins, takes = sorted(chance.sample(range(20, 110), 2))
+    for place, one in enumerate(events):
+        sent(live, one)
+        while chance.random() < 0.6 and live.nibble(chance):
+            pass
+        if place >= begins:
+            while chance.random() < 0.7 and side.nibble(chance):
+                pass
+        if place == takes:
+            side.run(7)
+            settle(side)
+            for following in events[place + 1 : place + 4]:  # once more in their turn: duplicates
+                sent(live, following)
+            takeover = takeover_of(side, second, 1, chance.choice(["emit", "restated"]))
+            take_over(live, side, takeover, chance)
+    live.run(7)
+    for days in (30, 37, 45):
+        live.advance(START + days * DAY, budget=4)
+        if chance.random() < 0.5:
+            live.restart(side)
+    steady(live, 1)
+    world, _ = replayed(second, events)
+    expected = {record.get("lead") or record["account_id"]: parts(record) for record in world.scores()}
+    assert {key: parts(record) for key, record in tables(live, second).items()} == expected
+    check_public(live, second.version)
