@@ -177,11 +177,12 @@ class AccountProcessor:
 
     def _apply(self, name: str, activity: Activity, of_lead: bool, skew: int) -> None:
         """Take an event, or of a lead's event (which the lead has taken) the account facts alone."""
-        if not of_lead and self._succession.quarantine:
-            if (source := self._succession.quarantine.of(activity)) is not None:
-                if self._succession.is_side:
-                    self._mark(name, activity)
+        if self._succession.quarantine and (source := self._succession.quarantine.of(activity)) is not None:
+            if self._succession.is_side:
+                self._mark(name, activity)
+            if not of_lead:  # else the letter is the lead's
                 raise refuse(source)
+            return
         if activity.time > skew:
             raise refusal_of("future", activity)
         account = self._shelf.get(name)
@@ -232,7 +233,7 @@ class AccountProcessor:
         was = self._table.put(member)
         if member.shares is None:
             self._telling.left(member.account_id, member.lead)
-        elif not was:
+        elif not was or member.stranger:
             self._telling.joined(member.account_id, member.lead, member.at)
 
     # -- time -----------------------------------------------------------------------------------------------------------
@@ -362,7 +363,7 @@ class AccountProcessor:
 
     def _hides(self, name: str) -> bool:
         """Whether what happens to an account is not public now."""
-        return self._succession.catching_up and self._revealing.hides(ACCOUNTS + name.encode())
+        return self._revealing.hides(ACCOUNTS + name.encode())
 
     def _mark(self, name: str, activity: Activity) -> None:
         """Note that a condemned source has told of an account."""

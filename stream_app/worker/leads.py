@@ -227,6 +227,7 @@ class LeadProcessor:
             return False
         if self._succession.is_side:
             self._marking.mark(record, activity, keys, sent_to, channel)
+            self._forward_to_account(record, self._marking.account_of(activity, keys) or "", channel)
         if sent_to is None:
             raise refuse(source)
         self._count("marked")

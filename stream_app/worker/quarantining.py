@@ -52,6 +52,13 @@ class Marking:
             lead.subject.marks[QUARANTINED] = (activity.time, activity.event_id, True)
             partition.changed(lead, Cause("activity", activity.event_id))
 
+    def account_of(self, activity: Activity, keys: tuple[str, ...]) -> str | None:
+        """The account that an event would have told facts of; None for none that is known."""
+        if activity.account_id is not None or not activity.account_facts:
+            return activity.account_id if activity.account_facts else None
+        found = self._partition.register.find(keys[0]) if self._partition.is_home(keys[0]) else None
+        return found.account_id if isinstance(found, Lead) else None
+
     def _send(self, record: InputRecord, key: str, channel: str | None) -> None:
         inbox = self._partition.scoring.names.lead_inbox
         hops = hops_of(record.headers) if record.topic == inbox else 0

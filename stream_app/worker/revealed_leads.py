@@ -25,15 +25,14 @@ class RevealedLeads:
 
     def arm(self) -> None:
         """Hide, reveal, or do neither, as the lane's phase asks for."""
-        succession, revealing = self._succession, self._revealing
-        self._partition.hides = revealing.hides if succession.catching_up else None
-        self._register.reveal = self._reveal if succession.revealing else None
+        self._partition.hides = self._revealing.hides if self._revealing.hiding else None
+        self._register.reveal = self._reveal if self._succession.revealing else None
 
     def begin(self) -> None:
         """From now on what was taken over is public: nobody may be at hand who was looked at before."""
         self._partition.switch(self._partition.scoring)
-        self.arm()
         self._revealing.begin()
+        self.arm()
 
     def look(self, raw: bytes) -> None:
         """See `Revealing`."""
@@ -57,11 +56,13 @@ class RevealedLeads:
         go_on_from(lead, before, self._succession.reason)
         mode = self._succession.publication.mode
         subject, said = lead.subject, before.published
-        told = subject.published[-2:] if subject.published is not None else [None, []]
-        subject.published = None if said is None else [*said[:-2], *told]
+        if not self._succession.partial:  # the account's table is the other generation's, and knows what that one told
+            told = subject.published[-2:] if subject.published is not None else [None, []]
+            said = None if said is None else [*said[:-2], *told]
+        subject.published = said
         if public_moves(lead, mode):
             self._partition.tell_moves(lead, mode == "restated")
-        self._partition.restated(lead, True)
+        self._partition.restated(lead, True, self._succession.partial)
         self._partition.quiet.add(subject.key)
 
     def _marked(self, key: str, marker: Marker, before: Before) -> Marker:

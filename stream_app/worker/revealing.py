@@ -13,7 +13,7 @@ from stream_app.worker.succession import Succession
 
 class Revealing:
     """See the module. `look` looks at a subject by its key in the table; `done` hears, now and then, how many are left of
-    how many."""
+    how many. `hiding`: what happens to those that wait is not public."""
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class Revealing:
         self._look = look
         self._done = done
         self._backlog = Backlog()
+        self.hiding = succession.catching_up
 
     @property
     def waiting(self) -> bool:
@@ -38,7 +39,8 @@ class Revealing:
         self._backlog.fill(key[len(BEFORE) :] for key, _ in entries if key.startswith(BEFORE))
 
     def begin(self) -> None:
-        """From now on they are revealed."""
+        """From now on they are revealed. What happened before must have been dealt with."""
+        self.hiding = False
         self._done(len(self._backlog), self._backlog.size)
 
     def of(self, raw: bytes) -> Before | None:
@@ -48,7 +50,7 @@ class Revealing:
 
     def hides(self, raw: bytes) -> bool:
         """Whether what happens to a subject is not public now."""
-        return self._succession.catching_up and self._entry(before_key(raw)) is not None
+        return self.hiding and self._entry(before_key(raw)) is not None
 
     def run(self, budget: int) -> None:
         """Reveal up to so many."""

@@ -88,6 +88,12 @@ class Succession:
         return self.standing.takeover.publication
 
     @property
+    def partial(self) -> bool:
+        """Whether only those were taken over that a condemned source had touched."""
+        assert self.standing.takeover is not None
+        return self.standing.takeover.partial
+
+    @property
     def reason(self) -> str | None:
         """Why it was taken over, in words."""
         assert self.standing.takeover is not None
