@@ -5,17 +5,25 @@ would lie on other partitions than their state. Refused with one line that says 
 """
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
 
+from stream_app.broker import EndedError, client_options, demand_entry
 from stream_app.streaming.settings import SettingsError, WorkerSettings
 
 
 async def check_topics(settings: WorkerSettings) -> None:
-    """Raise SettingsError where a topic is missing or has another partition count."""
+    """Raise SettingsError where a topic is missing or has another partition count, RefusedError where we are not let in."""
     names = [name for agent in settings.agents for name in (*agent.topics, agent.changelog)]
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker, **settings.security)
-    await admin.start()
+    admin = AIOKafkaAdminClient(**client_options(settings.broker))
     try:
+        await admin.start()
         described = await admin.describe_topics(names)
+    except KafkaConnectionError:
+        try:
+            await demand_entry(settings.broker)
+        except EndedError as error:
+            raise KafkaConnectionError(str(error)) from None
+        raise
     finally:
         await admin.close()
     counts = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
