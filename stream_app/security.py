@@ -137,7 +137,12 @@ def redis_url(url: str, environ: Environ) -> str:
         found["ssl_check_hostname"] = None if _truth(environ, f"REDIS_{_CHECK_HOSTNAME}") else "false"
         added = {option: value for option, value in found.items() if value is not None}
     password = secret_from(environ, "REDIS_PASSWORD")
-    parts = urlsplit(url)
+    if password is None and not added:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise KnownError("the Redis URL: expected redis://[user@]host:port/database, or rediss://") from None
     if password is not None:
         user, _, place = parts.netloc.rpartition("@")
         if ":" in user:

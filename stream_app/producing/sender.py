@@ -108,7 +108,8 @@ async def open_sender(
 ) -> AsyncIterator[EventSender]:
     """A sender to the broker, closed at the end; what was not flushed then is not sent.
 
-    Raises `KnownError` where the broker does not answer or an event topic is missing: a topic that the broker made by itself would have the wrong settings.
+    Raises `KnownError` where the broker does not answer or refuses, or an event topic is missing: one that the broker made by
+    itself would have the wrong settings.
     """
     partitions = await partition_counts(bootstrap, manifest)
     for topic in manifest.events():
@@ -125,5 +126,7 @@ async def open_sender(
         yield EventSender(producer, manifest, partitions)
     except KafkaConnectionError:
         raise ProduceError(f"Kafka does not answer at {bootstrap}") from None
+    except KafkaError as error:
+        raise ProduceError(f"Kafka at {bootstrap} refuses: {error!r}") from error
     finally:
         await producer.stop()

@@ -85,7 +85,9 @@ async def erase(
 
 async def _ask(bootstrap: str, inbox: str, partitions: int, made: Erasure, at: int) -> None:
     output = link_output(inbox, made.key, Erase(made.request, at, None), at)
-    async with AIOKafkaProducer(**client_options(bootstrap), enable_idempotence=True) as producer:
+    producer = AIOKafkaProducer(**client_options(bootstrap), enable_idempotence=True)
+    try:  # `async with` would leave one open that could not start
+        await producer.start()
         await producer.send_and_wait(
             inbox,
             output.value,
@@ -94,6 +96,8 @@ async def _ask(bootstrap: str, inbox: str, partitions: int, made: Erasure, at: i
             timestamp_ms=at,
             headers=list(output.headers),
         )
+    finally:
+        await producer.stop()
 
 
 async def _listen(bootstrap: str, topic: str, partitions: int) -> AIOKafkaConsumer:

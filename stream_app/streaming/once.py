@@ -44,9 +44,11 @@ class OnceSender:
     async def __aenter__(self) -> Self:
         try:
             await self._producer.start()
-        except KafkaConnectionError:
+        except KafkaError as error:
             await self._producer.stop()
-            raise SendingError(f"Kafka does not answer at {self._bootstrap}") from None
+            if isinstance(error, KafkaConnectionError):
+                raise SendingError(f"Kafka does not answer at {self._bootstrap}") from None
+            raise SendingError(f"Kafka at {self._bootstrap} refuses: {error!r}") from error
         return self
 
     async def __aexit__(
