@@ -4,6 +4,7 @@ A module of this package that has commands is named in `_GROUPS` and has a funct
 is costly to import (Faust, say) it imports inside its commands, so that `--help` stays quick.
 """
 
+import logging
 from importlib import import_module
 
 import typer
@@ -47,6 +48,8 @@ def make_app() -> typer.Typer:
 
 def _root() -> None:
     """Score leads and accounts from their events, as they stream through Kafka."""
+    # What matters of its troubles comes as an error of ours, in a line; processes that keep a log hear it (ops/logs.py).
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def main() -> None:

@@ -1,12 +1,17 @@
 """The options by which commands find the broker and this system's topics on it."""
 
+import os
+from functools import cache
 from typing import Annotated
 
 import typer
 
+from stream_app.broker import Broker
+from stream_app.cli.console import say
 from stream_app.errors import KnownError
 from stream_app.local.paths import state_root
 from stream_app.local.state import read_records
+from stream_app.security import PLAINTEXT, PROTOCOL, Security, security_from
 from stream_app.topics import Manifest, load_manifest
 
 Bootstrap = Annotated[
@@ -23,14 +28,36 @@ Prefix = Annotated[
 ]
 
 
-def broker_of(given: str | None) -> str:
-    """The broker that is given, else the one that runs on this machine. Raises `KnownError` if there is neither."""
+def broker_of(given: str | None) -> Broker:
+    """The broker that is given, else the one that runs on this machine, with TLS and the login that the environment names.
+
+    Raises `KnownError` if there is neither, or the environment contradicts itself.
+    """
+    security = security_from(os.environ)
     if given:
-        return given.removeprefix("kafka://")
+        if security.warning is not None:
+            _warn(security.warning)
+        return Broker(given.removeprefix("kafka://"), security)
     record = read_records(state_root()).get("kafka")
     if record is None or record.keeper is None or not record.keeper.alive():
         raise KnownError("which Kafka? Say 'stream-app up', set KAFKA_BROKER, or give --bootstrap")
-    return f"127.0.0.1:{record.port}"
+    demand_plain(security)
+    return Broker(f"127.0.0.1:{record.port}", security)
+
+
+def demand_plain(security: Security) -> None:
+    """Raise `KnownError` where the Kafka that runs here would be reached with TLS or a login: it has neither."""
+    if security.protocol != PLAINTEXT:
+        raise KnownError(
+            f"{PROTOCOL} is {security.protocol}, and the Kafka that 'stream-app up' starts here is {PLAINTEXT}: "
+            f"set KAFKA_BROKER, or unset {PROTOCOL}"
+        )
+
+
+@cache
+def _warn(text: str) -> None:
+    """Once, however often the broker is asked for."""
+    say(f"warning: {text}")
 
 
 def manifest_of(prefix: str, partitions: int | None = None) -> Manifest:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from stream_app.cli.broker import Bootstrap
+from stream_app.cli.broker import Bootstrap, demand_plain
 from stream_app.cli.console import say
 from stream_app.cli.services import DataDir
 from stream_app.local.paths import state_root
+from stream_app.security import security_from
 
 if TYPE_CHECKING:
     from stream_app.demo.board import Board
@@ -77,6 +78,9 @@ def demo(
 
     started = time.monotonic()
     environ = dict(os.environ) | ({"KAFKA_BROKER": bootstrap} if bootstrap else {})
+    security = security_from(environ)
+    if not bootstrap:
+        demand_plain(security)
     loaded = read_model(model)
     board = Board.of(loaded)
     screen = _screen(board, json, seconds)
@@ -87,6 +91,7 @@ def demo(
             seconds=seconds,
             data_dir=data_dir or state_root(),
             environ=environ,
+            security=security,
             started=started,
         )
         lasted = run(told, board, screen)

@@ -1,7 +1,6 @@
 """`stream-app lead erase`: have a running system forget a person."""
 
 import asyncio
-import logging
 import time
 from typing import Annotated
 
@@ -48,7 +47,6 @@ async def _erase(text: str, bootstrap: str | None, prefix: str, wait: float | No
     meant = keys_meant(text)
     if len(meant) > 1 and not meant[0].startswith("email:"):
         raise KnownError(f"{text}: which one? {' or '.join(meant)}")
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error of ours
     told = [0.0]
 
     def waiting(seconds: float) -> None:

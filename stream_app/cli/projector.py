@@ -1,7 +1,6 @@
 """`stream-app projector`: the published topics kept in Redis, and rebuilt."""
 
 import asyncio
-import logging
 import os
 import signal
 from typing import TYPE_CHECKING, Annotated
@@ -101,7 +100,6 @@ def rebuild(
 
     Projectors need not stop: they go on with the new one. Interrupted, it leaves the old one as it was.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = _settings(bootstrap, prefix, "", states, model, rank)
     number = asyncio.run(_rebuild(settings, redis_of(redis), keys_of(namespace, prefix), within))
     say(f"generation {number} is live")

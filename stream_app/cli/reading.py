@@ -1,6 +1,5 @@
 """How commands read a running system: one line where it can't be reached, a bar on stderr where it takes a while."""
 
-import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,7 +59,6 @@ async def scoring_now(reader: TopicReader, model: str) -> Scoring:
 @asynccontextmanager
 async def reading(bootstrap: str | None, prefix: str) -> AsyncIterator[TopicReader]:
     """A reader of the system that the options name. Raises `KnownError` where it can't be reached."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error of ours
     began = time.monotonic()
     with progress_bar() as bar:
 

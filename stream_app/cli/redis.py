@@ -1,5 +1,6 @@
 """The options by which commands find the projection's server."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from stream_app.errors import KnownError
 from stream_app.local.paths import state_root
 from stream_app.local.state import read_records
+from stream_app.security import redis_url
 
 RedisUrl = Annotated[
     str | None,
@@ -15,7 +17,7 @@ RedisUrl = Annotated[
         envvar="REDIS_URL",
         metavar="URL",
         show_default=False,
-        help="A Redis or Valkey server, redis://host:port/0. Default: the one that `stream-app up` started.",
+        help="A Redis or Valkey server, redis://host:port/0, or rediss:// for TLS. Default: the one that `stream-app up` started.",
     ),
 ]
 Namespace = Annotated[
@@ -40,9 +42,12 @@ Rank = Annotated[
 
 
 def redis_of(given: str | None) -> str:
-    """The server that is given, else the one that runs on this machine. Raises `KnownError` if there is neither."""
+    """The server that is given, with the password and TLS that the environment names, else the one that runs on this machine.
+
+    Raises `KnownError` if there is neither, or the environment contradicts the URL. Not to be shown: it may hold a password.
+    """
     if given:
-        return given
+        return redis_url(given, os.environ)
     record = read_records(state_root()).get("valkey")
     if record is None or record.keeper is None or not record.keeper.alive():
         raise KnownError("which Redis? Say 'stream-app up', set REDIS_URL, or give --redis")

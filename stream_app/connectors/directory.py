@@ -5,10 +5,9 @@ changes. Only linked addresses are kept. A change that is read before its lead's
 change has it.
 """
 
-from typing import Any
-
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream_app.broker import client_options
 from stream_app.connectors.sources import email_in_key
 from stream_app.worker.entries import Alias, is_marker, marker_of
 
@@ -51,16 +50,15 @@ class Addresses:
 class Directory:
     """See the module. `open`, then `poll` again and again."""
 
-    def __init__(self, broker: str, changelog: str, partitions: int, security: dict[str, Any]) -> None:
+    def __init__(self, broker: str, changelog: str, partitions: int) -> None:
         self.addresses = Addresses()
         self._places = [TopicPartition(changelog, number) for number in range(partitions)]
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker,
+            **client_options(broker),
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=8 << 20,
-            **security,
         )
 
     async def open(self) -> None:

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
+from stream_app.broker import client_options
 from stream_app.connectors.config import Start
 from stream_app.connectors.contract import Kind, Place
 from stream_app.connectors.directory import Directory
@@ -39,7 +40,6 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         topics: Mapping[str, Kind],
         start: Start,
         ledger: Ledger,
-        security: Mapping[str, Any],
         instance: str | None = None,
         directory: Directory | None = None,
     ) -> None:
@@ -47,9 +47,9 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
         self._runner: Runner | None = None
         self._directory = directory
         self._failed: Exception | None = None
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=broker, **security)
+        self._admin = AIOKafkaAdminClient(**client_options(broker))
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker,
+            **client_options(broker),
             group_id=group,
             group_instance_id=instance,
             isolation_level="read_committed",
@@ -59,7 +59,6 @@ class KafkaSource(ConsumerRebalanceListener):  # type: ignore[misc]
             heartbeat_interval_ms=2_000,
             max_poll_interval_ms=300_000,
             fetch_max_wait_ms=100,
-            **security,
         )
 
     async def open(self, runner: Runner) -> None:

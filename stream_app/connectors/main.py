@@ -5,9 +5,10 @@ import random
 import re
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from stream_app.broker import client_options
 from stream_app.connectors.changes import NotAChangeError, change_of
 from stream_app.connectors.clock import SystemClock
 from stream_app.connectors.config import Config
@@ -35,7 +36,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where a connector runs: its name, the broker and topics, aiokafka's arguments for TLS and SASL.
+    """Where a connector runs: its name, the broker and topics.
 
     `instance` names this process for static membership: a restart within the session time-out moves no partition.
     """
@@ -43,7 +44,6 @@ class Connection:
     name: str
     broker: str
     manifest: Manifest
-    security: dict[str, Any] = field(default_factory=dict)
     instance: str | None = None
 
     def __post_init__(self) -> None:
@@ -57,19 +57,19 @@ class Connection:
 
     def parking(self) -> Parking:
         """Its parked queue, not open."""
-        return Parking(self.broker, self.manifest.prefix, self.name, self.security)
+        return Parking(self.broker, self.manifest.prefix, self.name)
 
     async def directory(self, config: Config) -> Directory | None:
         """Where leads' e-mail addresses are looked up, not open; None where the configuration does not ask for them."""
         if not config.wants_email:
             return None
         changelog = self.manifest["lead-changelog"]
-        counts = await partition_counts(self.broker, self.manifest, self.security)
+        counts = await partition_counts(self.broker, self.manifest)
         if changelog.name not in counts:
             raise KnownError(
                 f"there is no topic {changelog.name}: say 'stream-app topics create', or name the --prefix"
             )
-        return Directory(self.broker, changelog.name, counts[changelog.name], self.security)
+        return Directory(self.broker, changelog.name, counts[changelog.name])
 
     def topics(self, config: Config) -> dict[str, Kind]:
         """What it reads: scores only where they are sent."""
@@ -123,7 +123,6 @@ async def connect(
         topics,
         config.start,
         ledger,
-        connection.security,
         connection.instance,
         directory,
     )
@@ -163,10 +162,9 @@ async def planned(connection: Connection, config: Config, limit: int) -> AsyncIt
     directory = await connection.directory(config)
     emails = directory.addresses.email_of if directory is not None else email_in_key
     destination = destination_of(config, emails, lambda: 0)
-    security = connection.security
-    admin = AIOKafkaAdminClient(bootstrap_servers=connection.broker, **security)
+    admin = AIOKafkaAdminClient(**client_options(connection.broker))
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=connection.broker, isolation_level="read_committed", enable_auto_commit=False, **security
+        **client_options(connection.broker), isolation_level="read_committed", enable_auto_commit=False
     )
     try:
         if directory is not None:

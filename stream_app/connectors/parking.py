@@ -5,10 +5,10 @@ reaches the process that has the record's partition, whether it runs now or late
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from stream_app.broker import client_options
 from stream_app.connectors.contract import Change
 from stream_app.connectors.parked import DISABLED, Index, Parked, asking_again, disabling, made_obsolete
 from stream_app.errors import KnownError
@@ -30,10 +30,9 @@ def parked_topic(prefix: str, name: str) -> Topic:
 class Parking:
     """See the module. `open`, then `poll` again and again."""
 
-    def __init__(self, broker: str, prefix: str, name: str, security: dict[str, Any] | None = None) -> None:
+    def __init__(self, broker: str, prefix: str, name: str) -> None:
         self._broker = broker
         self._topic = parked_topic(prefix, name)
-        self._security = security or {}
         self._place = TopicPartition(self._topic.name, 0)
         self._consumer: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -43,10 +42,10 @@ class Parking:
     async def open(self) -> None:
         """Make the topic if it is missing, and read what is parked."""
         only = Manifest((self._topic,), "", self._topic)
-        await create_topics(self._broker, only, security=self._security)
-        self._producer = AIOKafkaProducer(bootstrap_servers=self._broker, enable_idempotence=True, **self._security)
+        await create_topics(self._broker, only)
+        self._producer = AIOKafkaProducer(**client_options(self._broker), enable_idempotence=True)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._broker, enable_auto_commit=False, auto_offset_reset="earliest", **self._security
+            **client_options(self._broker), enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await self._producer.start()
         await self._consumer.start()

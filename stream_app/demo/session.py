@@ -21,6 +21,7 @@ from typing import Final, NoReturn, Protocol
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from stream_app.broker import Broker, client_options
 from stream_app.demo.board import Board, Document
 from stream_app.demo.sources import Source
 from stream_app.demo.watch import Watch, open_watch
@@ -30,6 +31,7 @@ from stream_app.local.services import tied
 from stream_app.local.state import read_records
 from stream_app.ops.topics_admin import create_topics
 from stream_app.producing import sender
+from stream_app.security import Security
 from stream_app.topics import Manifest, load_manifest
 
 _PREFIX: Final = "demo-"
@@ -59,6 +61,7 @@ class Demo:
     seconds: float | None
     data_dir: Path
     environ: Mapping[str, str]
+    security: Security
     started: float  # of the monotonic clock
 
 
@@ -72,7 +75,7 @@ def run(demo: Demo, board: Board, screen: Screen) -> float:
         logging.basicConfig(filename=folder / "demo.log", level=logging.WARNING)
         with tied(demo.data_dir, demo.environ, screen.say) as endpoints:
             try:
-                return asyncio.run(_run(demo, board, screen, endpoints.kafka, folder))
+                return asyncio.run(_run(demo, board, screen, Broker(endpoints.kafka, demo.security), folder))
             except KafkaError as error:
                 raise KnownError(f"Kafka at {endpoints.kafka} failed: {error!r}") from error
 
@@ -166,7 +169,7 @@ async def _topics(bootstrap: str, manifest: Manifest) -> AsyncIterator[None]:
 
 
 async def _remove_topics(bootstrap: str, prefix: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap))
     try:
         await admin.start()
         topics = [name for name in await admin.list_topics() if name.startswith(prefix)]

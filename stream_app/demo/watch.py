@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
+from stream_app.broker import client_options
 from stream_app.demo.board import Board, Document
 from stream_app.ingest.dead_letters import CODE
 from stream_app.topics import Manifest
@@ -96,9 +97,9 @@ async def open_watch(
 ) -> AsyncIterator[Watch]:
     """A watch over the topics from their beginnings; closed at the end."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", fetch_max_wait_ms=100, enable_auto_commit=False
+        **client_options(bootstrap), isolation_level="read_committed", fetch_max_wait_ms=100, enable_auto_commit=False
     )
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap))
     try:
         await consumer.start()
         await admin.start()

@@ -149,8 +149,17 @@ class KafkaServer:
         path = self.data_dir / "server.properties"
         path.write_text(
             _SETTINGS.format(port=port, controller_port=free_port(), log_dir=_property(self.data_dir / "records"))
+            + self._more_settings(port)
         )
         return path
+
+    def _more_settings(self, port: int) -> str:
+        """Lines that a subclass adds; of two for one setting the later counts. Tests have brokers with TLS so."""
+        return ""
+
+    def _format_options(self) -> list[str]:
+        """Options of the storage tool that a subclass adds."""
+        return []
 
     def _format(self, java: Path, libs: Path, settings: Path) -> None:
         """Give a new broker its storage; in a folder aside, so that a cut short attempt leaves nothing half made."""
@@ -162,7 +171,7 @@ class KafkaServer:
         # A letter first: an id that starts with a dash would be read as an option.
         cluster = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
         command = [*self._java(java, libs), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "kafka.tools.StorageTool"]
-        command += ["format", "-t", cluster, "-c", str(first)]
+        command += ["format", "-t", cluster, "-c", str(first), *self._format_options()]
         words = self.data_dir / "format.out"
         words.unlink(missing_ok=True)
         tool = KeptProcess(command, words, self.data_dir)

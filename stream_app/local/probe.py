@@ -2,8 +2,10 @@
 
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack
 
 # https://kafka.apache.org/protocol: size, api key, version, correlation id, client id (null), and what the request has.
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
@@ -13,9 +15,9 @@ _CLUSTER_HEAD = struct.Struct(">iibihBB")
 _MAX_ANSWER = 16 * 1024
 
 
-def kafka_answers(host: str, port: int, timeout_s: float = 1.0) -> bool:
-    """Whether a Kafka broker answers an ApiVersions request: it does once it is ready for requests."""
-    answer = _ask(host, port, _API_VERSIONS, timeout_s, lambda got: len(got) >= 10)
+def kafka_answers(host: str, port: int, timeout_s: float = 1.0, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether a Kafka broker answers an ApiVersions request: it does once it is ready for requests, before any login."""
+    answer = _ask(host, port, _API_VERSIONS, timeout_s, lambda got: len(got) >= 10, tls)
     # size, the correlation id that was sent, no error
     return len(answer) >= 10 and struct.unpack_from(">ih", answer, 4) == (1, 0)
 
@@ -32,9 +34,9 @@ def kafka_cluster(host: str, port: int, timeout_s: float = 1.0) -> str | None:
     return answer[size : size + length - 1].decode("ascii", "replace")
 
 
-def redis_answers(host: str, port: int, timeout_s: float = 1.0) -> bool:
+def redis_answers(host: str, port: int, timeout_s: float = 1.0, tls: ssl.SSLContext | None = None) -> bool:
     """Whether a Redis-compatible server answers PING, be it with a demand for a password."""
-    answer = _ask(host, port, b"PING\r\n", timeout_s, lambda got: got.endswith(b"\r\n"))
+    answer = _ask(host, port, b"PING\r\n", timeout_s, lambda got: got.endswith(b"\r\n"), tls)
     return answer.startswith((b"+PONG", b"-NOAUTH"))
 
 
@@ -45,11 +47,21 @@ def redis_process(host: str, port: int, timeout_s: float = 1.0) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def _ask(host: str, port: int, question: bytes, timeout_s: float, complete: Callable[[bytes], bool]) -> bytes:
+def _ask(
+    host: str,
+    port: int,
+    question: bytes,
+    timeout_s: float,
+    complete: Callable[[bytes], bool],
+    tls: ssl.SSLContext | None = None,
+) -> bytes:
     """What the server says until that is complete; what there is of it where it ends, or is late."""
     answer = b""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        with ExitStack() as stack:
+            connection = stack.enter_context(socket.create_connection((host, port), timeout=timeout_s))
+            if tls is not None:
+                connection = stack.enter_context(tls.wrap_socket(connection, server_hostname=host))
             connection.sendall(question)
             while not complete(answer) and len(answer) < _MAX_ANSWER:
                 part = connection.recv(_MAX_ANSWER)

@@ -7,6 +7,7 @@ nothing is started or ended for that part.
 """
 
 import shutil
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from stream_app.local.probe import kafka_answers, redis_answers
 from stream_app.local.process import end_process, port_is_free
 from stream_app.local.state import Record, locked, read_records, write_records
 from stream_app.local.valkey import ValkeyServer
+from stream_app.security import redis_tls, security_from
 
 State = Literal["running", "external", "silent", "stopped"]
 Server = KafkaServer | ValkeyServer
@@ -30,19 +32,35 @@ _STOP_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the services: what names another server for it, its usual port, and how to ask whether it answers."""
+    """One of the services: what names another server for it, its usual port, and how to ask whether it answers.
+
+    `tls` is what to ask a server with that the variable names, by the environment; those that run here have none.
+    """
 
     name: str
     variable: str
     port: int
-    answers: Callable[[str, int], bool]
+    answers: Callable[..., bool]
+    tls: Callable[[str, Mapping[str, str]], ssl.SSLContext | None]
     make: Callable[[Path, int, Progress], Server]
 
 
 PARTS = (
-    Part("valkey", "REDIS_URL", 6379, redis_answers, lambda folder, port, _: ValkeyServer(folder, port=port)),
     Part(
-        "kafka", "KAFKA_BROKER", 9092, kafka_answers, lambda folder, port, p: KafkaServer(folder, port=port, progress=p)
+        "valkey",
+        "REDIS_URL",
+        6379,
+        redis_answers,
+        redis_tls,
+        lambda folder, port, _: ValkeyServer(folder, port=port),
+    ),
+    Part(
+        "kafka",
+        "KAFKA_BROKER",
+        9092,
+        kafka_answers,
+        lambda _, environ: security_from(environ).tls,
+        lambda folder, port, p: KafkaServer(folder, port=port, progress=p),
     ),
 )
 
@@ -206,7 +224,7 @@ def _status(part: Part, record: Record | None, environ: Mapping[str, str]) -> St
     named = environ.get(part.variable)
     if named:
         host, port = _address(part, named)
-        if part.answers(host, port):
+        if part.answers(host, port, tls=part.tls(named, environ)):
             return Status(part.name, "external", f"{host}:{port}", note=f"{part.variable} is set: not managed here")
         return Status(part.name, "silent", f"{host}:{port}", note=f"{part.variable} is set, and nothing answers there")
     if record is None or record.keeper is None or not record.keeper.alive():

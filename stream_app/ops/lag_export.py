@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from stream_app.broker import RefusedError
 from stream_app.ops import metric_names as names
 from stream_app.ops.http import Endpoints, health_page, metrics_page
 from stream_app.ops.lag import STATUSES, Judge, Lag
@@ -123,7 +124,7 @@ async def keep_looking(
                 while True:
                     collector.take(judge.judge(await reader.look(groups), time.monotonic()))
                     await asyncio.sleep(every)
-        except LagError as error:
+        except (LagError, RefusedError) as error:
             collector.failed()
             log.warning("the lag cannot be read: %s", error)
             await asyncio.sleep(every)

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from stream_app.broker import client_options, demand_entry
 from stream_app.errors import KnownError
 from stream_app.ops.lag import Reading
 from stream_app.ops.lag_groups import Group, describe, group_names, reads_any
@@ -139,19 +140,15 @@ def _reading(group: Group, place: TopicPartition, end: int, left: _Left, now: in
 
 
 @asynccontextmanager
-async def open_lag_reader(
-    bootstrap: str, manifest: Manifest, security: Mapping[str, Any] | None = None
-) -> AsyncIterator[LagReader]:
+async def open_lag_reader(bootstrap: str, manifest: Manifest) -> AsyncIterator[LagReader]:
     """A reader of the lag of one system's groups. Raises `LagError` where Kafka does not answer."""
-    options = dict(security or {})
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **options)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap))
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         isolation_level="read_committed",
         enable_auto_commit=False,
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=50,
-        **options,
     )
     try:
         try:
@@ -159,6 +156,7 @@ async def open_lag_reader(
             await consumer.start()
             await asyncio.sleep(0)  # its tasks begin: one that is cancelled before it did would break `stop`
         except KafkaError:
+            await demand_entry(bootstrap)
             raise LagError(f"Kafka does not answer at {bootstrap}") from None
         yield LagReader(admin, consumer, bootstrap, manifest)
     finally:

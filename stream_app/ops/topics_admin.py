@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
+from stream_app.broker import client_options, demand_entry
 from stream_app.errors import KnownError
 from stream_app.topics import Manifest, Topic
 
@@ -56,11 +56,9 @@ class _Found:
     own: frozenset[str]
 
 
-async def check_topics(
-    bootstrap: str, manifest: Manifest, security: Mapping[str, Any] | None = None
-) -> list[Difference]:
+async def check_topics(bootstrap: str, manifest: Manifest) -> list[Difference]:
     """What differs between the broker and the manifest, in the manifest's order. Raises `TopicsError`."""
-    async with _admin(bootstrap, security or {}) as admin:
+    async with _admin(bootstrap) as admin:
         found = await _describe(admin, manifest)
         return [difference for topic in manifest for difference in _compare(topic, found.get(topic.name))]
 
@@ -70,14 +68,13 @@ async def create_topics(
     manifest: Manifest,
     *,
     replication_factor: int | None = None,
-    security: Mapping[str, Any] | None = None,
 ) -> Applied:
     """Create what is missing, bring settings in line, and wait until every topic can be used.
 
     Calling it again does nothing. Without `replication_factor` there are as many replicas as brokers, at most three.
     Raises `TopicsError`, before anything is changed, where a partition count differs.
     """
-    async with _admin(bootstrap, security or {}) as admin:
+    async with _admin(bootstrap) as admin:
         found = await _describe(admin, manifest)
         _forbid_repartitioning(manifest, found)
         missing = [topic for topic in manifest if topic.name not in found]
@@ -93,21 +90,20 @@ async def create_topics(
         return Applied(tuple(topic.name for topic in missing), changed)
 
 
-async def partition_counts(
-    bootstrap: str, manifest: Manifest, security: Mapping[str, Any] | None = None
-) -> dict[str, int]:
+async def partition_counts(bootstrap: str, manifest: Manifest) -> dict[str, int]:
     """The partitions of those of the manifest's topics that exist, by their names on the broker. Raises `TopicsError`."""
-    async with _admin(bootstrap, security or {}) as admin:
+    async with _admin(bootstrap) as admin:
         return await _partition_counts(admin, manifest)
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str, security: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **security)
+async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(bootstrap))
     try:
         await admin.start()
         yield admin
     except KafkaConnectionError:
+        await demand_entry(bootstrap)
         raise TopicsError(f"Kafka does not answer at {bootstrap}") from None
     except KafkaError as error:
         raise TopicsError(f"Kafka at {bootstrap} refuses: {error}") from error

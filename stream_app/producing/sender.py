@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.partitioner import murmur2
 
+from stream_app.broker import client_options
 from stream_app.engine.activity import Activity
 from stream_app.engine.identity import lead_keys
 from stream_app.errors import KnownError
@@ -103,28 +104,29 @@ def record_key(activity: Activity) -> bytes:
 
 @asynccontextmanager
 async def open_sender(
-    bootstrap: str, manifest: Manifest, *, compression: str | None = "lz4", security: Mapping[str, Any] | None = None
+    bootstrap: str, manifest: Manifest, *, compression: str | None = "lz4"
 ) -> AsyncIterator[EventSender]:
     """A sender to the broker, closed at the end; what was not flushed then is not sent.
 
-    `security` holds aiokafka's keyword arguments for TLS and SASL. Raises `KnownError` where the broker does not
-    answer or an event topic is missing: a topic that the broker made by itself would have the wrong settings.
+    Raises `KnownError` where the broker does not answer or refuses, or an event topic is missing: one that the broker made by
+    itself would have the wrong settings.
     """
-    partitions = await partition_counts(bootstrap, manifest, security)
+    partitions = await partition_counts(bootstrap, manifest)
     for topic in manifest.events():
         if topic.name not in partitions:
             raise ProduceError(f"there is no topic {topic.name} on {bootstrap}: say 'stream-app topics create' first")
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         enable_idempotence=True,
         max_batch_size=_BATCH_BYTES,
         compression_type=compression,
-        **(security or {}),
     )
     try:
         await producer.start()
         yield EventSender(producer, manifest, partitions)
     except KafkaConnectionError:
         raise ProduceError(f"Kafka does not answer at {bootstrap}") from None
+    except KafkaError as error:
+        raise ProduceError(f"Kafka at {bootstrap} refuses: {error!r}") from error
     finally:
         await producer.stop()

@@ -16,6 +16,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
+from stream_app.broker import client_options
 from stream_app.engine.model.types import Model
 from stream_app.errors import KnownError
 from stream_app.publishing.reading import INBOXES, model_of, registry_of
@@ -186,7 +187,7 @@ class Publisher:
 async def open_publisher(bootstrap: str, manifest: Manifest) -> AsyncIterator[Publisher]:
     """The system's publisher; fences another that is at work. Raises `KnownError` where the system can't be reached."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         transactional_id=f"{manifest.prefix}model-publisher",
         transaction_timeout_ms=_TRANSACTION_MS,
         request_timeout_ms=_TRANSACTION_MS,

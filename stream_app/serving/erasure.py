@@ -6,7 +6,7 @@ transactions as events; sent twice, it does the same. Who asked hears of it on `
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
 from stream_app.streaming.transaction import default_partition
@@ -48,14 +49,13 @@ async def erase(
     *,
     wait: float | None,
     waiting: Waiting = lambda seconds: None,
-    security: Mapping[str, Any] | None = None,
 ) -> Erasure:
     """Ask for a lead's erasure by any of its keys, as of `at` (ms), and wait up to `wait` seconds until it is done.
 
     With `wait` None only ask. Raises `KnownError` where the broker or the topics can't be reached, or nobody answers.
     """
     try:
-        partitions = await partition_counts(bootstrap, manifest, security)
+        partitions = await partition_counts(bootstrap, manifest)
     except TopicsError as error:
         raise KnownError(
             f"{error}: 'stream-app up' starts one here; --bootstrap or KAFKA_BROKER names another"
@@ -68,9 +68,9 @@ async def erase(
             )
     made = Erasure(str(uuid.uuid4()), key)
     try:
-        answers = await _listen(bootstrap, moves, partitions[moves], security) if wait is not None else None
+        answers = await _listen(bootstrap, moves, partitions[moves]) if wait is not None else None
         try:
-            await _ask(bootstrap, inbox, partitions[inbox], made, at, security)
+            await _ask(bootstrap, inbox, partitions[inbox], made, at)
             if answers is None or wait is None:
                 return made
             return Erasure(made.request, key, tuple(await _answered(answers, made.request, wait, waiting)))
@@ -83,11 +83,11 @@ async def erase(
         raise KnownError(f"Kafka at {bootstrap} refuses: {error}") from error
 
 
-async def _ask(
-    bootstrap: str, inbox: str, partitions: int, made: Erasure, at: int, security: Mapping[str, Any] | None
-) -> None:
+async def _ask(bootstrap: str, inbox: str, partitions: int, made: Erasure, at: int) -> None:
     output = link_output(inbox, made.key, Erase(made.request, at, None), at)
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, **(security or {})) as producer:
+    producer = AIOKafkaProducer(**client_options(bootstrap), enable_idempotence=True)
+    try:  # `async with` would leave one open that could not start
+        await producer.start()
         await producer.send_and_wait(
             inbox,
             output.value,
@@ -96,13 +96,13 @@ async def _ask(
             timestamp_ms=at,
             headers=list(output.headers),
         )
+    finally:
+        await producer.stop()
 
 
-async def _listen(bootstrap: str, topic: str, partitions: int, security: Mapping[str, Any] | None) -> AIOKafkaConsumer:
+async def _listen(bootstrap: str, topic: str, partitions: int) -> AIOKafkaConsumer:
     """A consumer at the present end of `transitions`."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, **(security or {})
-    )
+    consumer = AIOKafkaConsumer(**client_options(bootstrap), isolation_level="read_committed", enable_auto_commit=False)
     await consumer.start()
     try:
         places = [TopicPartition(topic, number) for number in range(partitions)]

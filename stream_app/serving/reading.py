@@ -7,11 +7,11 @@ was asked for, never a partition. A topic that is missing is named with its reme
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
 from stream_app.streaming.processor import InputRecord as Record
@@ -109,26 +109,21 @@ async def open_reader(
     bootstrap: str,
     manifest: Manifest,
     progress: Progress = lambda what, done, total: None,
-    security: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[TopicReader]:
-    """A reader of one system's topics. `security` holds aiokafka's keyword arguments for TLS and SASL.
-
-    Raises `KnownError` where the broker does not answer or a topic that is read is missing.
-    """
+    """A reader of one system's topics. Raises `KnownError` where the broker does not answer or a topic that is read is missing."""
     try:
-        partitions = await partition_counts(bootstrap, manifest, security)
+        partitions = await partition_counts(bootstrap, manifest)
     except TopicsError as error:
         raise KnownError(
             f"{error}: 'stream-app up' starts one here; --bootstrap or KAFKA_BROKER names another"
         ) from None
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         isolation_level="read_committed",
         enable_auto_commit=False,
         max_partition_fetch_bytes=8 << 20,
         fetch_max_bytes=32 << 20,
         fetch_max_wait_ms=100,
-        **(security or {}),
     )
     try:
         await consumer.start()

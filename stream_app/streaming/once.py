@@ -5,14 +5,15 @@ been done. So of two that run at the same time one goes on, and what a killed on
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
 
+from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.streaming.processor import Output
 
@@ -30,23 +31,24 @@ class OnceSender:
     `name` is the transactional id, `what` how a person calls the work that it names.
     """
 
-    def __init__(self, bootstrap: str, name: str, what: str, security: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, bootstrap: str, name: str, what: str) -> None:
         self._bootstrap, self._what = bootstrap, what
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             transactional_id=name,
             transaction_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
             max_request_size=_LARGEST_REQUEST,
-            **(security or {}),
         )
 
     async def __aenter__(self) -> Self:
         try:
             await self._producer.start()
-        except KafkaConnectionError:
+        except KafkaError as error:
             await self._producer.stop()
-            raise SendingError(f"Kafka does not answer at {self._bootstrap}") from None
+            if isinstance(error, KafkaConnectionError):
+                raise SendingError(f"Kafka does not answer at {self._bootstrap}") from None
+            raise SendingError(f"Kafka at {self._bootstrap} refuses: {error!r}") from error
         return self
 
     async def __aexit__(

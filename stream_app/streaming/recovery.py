@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream_app.broker import client_options
 from stream_app.streaming.positions import NOWHERE, Positions, decode_positions
 from stream_app.streaming.processor import Processor
 from stream_app.streaming.settings import AgentSettings, SettingsError, WorkerSettings
@@ -31,13 +32,12 @@ async def recover(
     Raises SettingsError where the changelog was written with another partition count.
     """
     reader = AIOKafkaConsumer(
-        bootstrap_servers=settings.broker,
+        **client_options(settings.broker),
         isolation_level="read_committed",
         enable_auto_commit=False,
         max_partition_fetch_bytes=8 << 20,
         fetch_max_bytes=32 << 20,
         fetch_max_wait_ms=100,
-        **settings.security,
     )
     await reader.start()
     try:

@@ -1,9 +1,9 @@
 """What a worker is told: frozen values, made by the caller. Nothing here reads the environment, a file or a clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 LEAD = "lead"
 ACCOUNT = "account"
@@ -84,10 +84,9 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """Everything a worker needs. `app` is the consumer group and the head of every transactional id.
-
-    `instance` makes the member static: a restart within the session time-out moves no partition. `security` holds
-    aiokafka's keyword arguments for TLS and SASL; it is given to every client and never logged.
+    """Everything a worker needs. `app` is the consumer group and the head of every transactional id. `broker` with TLS or a login is a
+    `stream_app.broker.Broker`. `instance` makes the member static: a restart within the session time-out moves no
+    partition.
     """
 
     broker: str
@@ -104,7 +103,6 @@ class WorkerSettings:
     compression: str | None = None
     pacing: Pacing = field(default_factory=Pacing)
     limits: Limits = field(default_factory=Limits)
-    security: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.partitions < 1:

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
 
+from stream_app.broker import client_options
 from stream_app.streaming.processor import OWN, Output
 from stream_app.streaming.settings import AgentSettings, WorkerSettings
 
@@ -44,7 +45,7 @@ class Transactor:
         self._counts: dict[str, int] = {}
         self._batch_bytes = settings.pacing.batch_bytes
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.broker,
+            **client_options(settings.broker),
             transactional_id=settings.transactional_id(agent.name, partition),
             transaction_timeout_ms=int(settings.limits.transaction_timeout * 1000),
             request_timeout_ms=int(settings.limits.transaction_timeout * 1000),
@@ -53,7 +54,6 @@ class Transactor:
             compression_type=settings.compression,
             linger_ms=0,
             retry_backoff_ms=settings.pacing.retry_ms,
-            **settings.security,
         )
 
     async def start(self) -> None:

@@ -19,6 +19,7 @@ from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from stream_app.broker import client_options
 from stream_app.streaming.assignor import UnitAssignor
 from stream_app.streaming.chunk import Chunk
 from stream_app.streaming.lanes import Failed, Lanes, Place
@@ -92,7 +93,7 @@ class LaneConsumer(faust_consumer.Consumer):
         settings, limits, pacing = self.settings, self.settings.limits, self.settings.pacing
         read_any_header_names()
         self.kafka = AIOKafkaConsumer(
-            bootstrap_servers=settings.broker,
+            **client_options(settings.broker),
             group_id=settings.app,
             group_instance_id=settings.instance,
             client_id=f"{settings.app}-worker",
@@ -105,7 +106,6 @@ class LaneConsumer(faust_consumer.Consumer):
             session_timeout_ms=int(limits.session_timeout * 1000),
             heartbeat_interval_ms=int(limits.session_timeout * 1000 / 5),
             rebalance_timeout_ms=int(limits.rebalance_timeout * 1000),
-            **settings.security,
         )
         await self.kafka.start()
 

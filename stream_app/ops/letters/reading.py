@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.ops.letters.letter import Place
 from stream_app.ops.topics_admin import partition_counts
@@ -83,24 +84,21 @@ class Reader:
 
 
 @asynccontextmanager
-async def open_reader(
-    bootstrap: str, manifest: Manifest, progress: Progress, security: Mapping[str, Any] | None = None
-) -> AsyncIterator[Reader]:
+async def open_reader(bootstrap: str, manifest: Manifest, progress: Progress) -> AsyncIterator[Reader]:
     """A reader of a system's topics. Raises `KnownError` where Kafka does not answer or there are no dead letters."""
-    counts = await partition_counts(bootstrap, manifest, security)
+    counts = await partition_counts(bootstrap, manifest)
     topic = manifest["dead-letters"].name
     if topic not in counts:
         raise LettersError(f"there is no topic {topic} on {bootstrap}: say 'stream-app topics create' first")
     read_any_header_names()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=1 << 20,
         fetch_max_bytes=8 << 20,
         fetch_max_wait_ms=100,
-        **(security or {}),
     )
     try:
         await consumer.start()

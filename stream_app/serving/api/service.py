@@ -7,8 +7,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -33,14 +33,13 @@ _log = logging.getLogger(__name__)
 class Settings:
     """What an API is told. `bootstrap` is for the stream of transitions, which there is none of without it.
 
-    `ranked` are the scores that lists are ranked by. `security` holds aiokafka's keyword arguments and is never logged.
+    `ranked` are the scores that lists are ranked by.
     """
 
     scoring: Scoring
     manifest: Manifest
     ranked: frozenset[str]
     bootstrap: str | None = None
-    security: Mapping[str, Any] = field(default_factory=dict, repr=False)
     seconds: float = 10.0
     streams: int = 50
     clock: Callable[[], int] = wall_clock

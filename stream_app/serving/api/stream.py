@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from stream_app.broker import RefusedError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
 from stream_app.serving.api.asked import Asked
 from stream_app.serving.api.cursors import offsets_text, read_offsets
@@ -42,7 +43,7 @@ async def stream(service: Service, asked: Asked) -> StreamingResponse:
         consumer, places, offsets = await _opened(settings, asked.request.headers.get("last-event-id"))
         events = _events(consumer, places, offsets, subject, ladder)
         return _Stream(service, consumer, events)
-    except (KafkaError, TopicsError):
+    except (KafkaError, TopicsError, RefusedError):
         await _close(service, consumer)
         raise unavailable("Kafka does not answer", 5) from None
     except BaseException:
@@ -74,11 +75,11 @@ async def _opened(
 ) -> tuple[AIOKafkaConsumer, list[TopicPartition], dict[TopicPartition, int]]:
     """A consumer of all partitions, and where each is read on."""
     topic = settings.manifest["transitions"].name
-    count = (await partition_counts(settings.bootstrap or "", settings.manifest, settings.security)).get(topic, 0)
+    count = (await partition_counts(settings.bootstrap or "", settings.manifest)).get(topic, 0)
     if not count:
         raise unavailable("there are no transitions on this broker", 60)
     places = [TopicPartition(topic, number) for number in range(count)]
-    consumer = new_consumer(settings.bootstrap or "", settings.security)
+    consumer = new_consumer(settings.bootstrap or "")
     await consumer.start()
     try:
         consumer.assign(places)

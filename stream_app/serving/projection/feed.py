@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.serving.projection.base import Place, Projection, Slice
 from stream_app.serving.projection.changes import STATES, TOPICS, NotOursError, Ranked, change_of
@@ -35,17 +36,16 @@ def bases_read(manifest: Manifest, states: bool) -> dict[str, str]:
     return {manifest[base].name: base for base in TOPICS if states or base not in STATES}
 
 
-def new_consumer(bootstrap: str, security: Mapping[str, Any] | None, **more: Any) -> AIOKafkaConsumer:
+def new_consumer(bootstrap: str, **more: Any) -> AIOKafkaConsumer:
     """A consumer of committed records that commits nothing by itself."""
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2 << 20,
         fetch_max_bytes=16 << 20,
         fetch_max_wait_ms=100,
-        **(security or {}),
         **more,
     )
 

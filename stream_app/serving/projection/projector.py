@@ -7,10 +7,9 @@ offsets of the group are committed after the store has the records; they tell ot
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
@@ -36,14 +35,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a projector is told. `security` holds aiokafka's keyword arguments for TLS and SASL and is never logged."""
+    """What a projector is told."""
 
     bootstrap: str
     manifest: Manifest
     group: str
     states: bool = True
     ranked: Ranked = frozenset()
-    security: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -62,7 +60,7 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 async def partitions_of(settings: Settings) -> list[TopicPartition]:
     """All partitions of the topics that are read. Raises `KnownError` where broker or topics are not there."""
     try:
-        counts = await partition_counts(settings.bootstrap, settings.manifest, settings.security)
+        counts = await partition_counts(settings.bootstrap, settings.manifest)
     except TopicsError as error:
         raise KnownError(
             f"{error}: 'stream-app up' starts one here; --bootstrap or KAFKA_BROKER names another"
@@ -79,7 +77,7 @@ async def project(
     """
     places = await partitions_of(settings)
     bases = bases_read(settings.manifest, settings.states)
-    consumer = new_consumer(settings.bootstrap, settings.security, group_id=settings.group)
+    consumer = new_consumer(settings.bootstrap, group_id=settings.group)
     assignments = _Assignments()
     try:
         await consumer.start()

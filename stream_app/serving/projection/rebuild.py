@@ -29,7 +29,7 @@ async def rebuild(
     Raises `KnownError` where broker, topics or server are not there, another rebuild takes over, or it can't catch up.
     """
     places = await partitions_of(settings)
-    consumer = new_consumer(settings.bootstrap, settings.security)
+    consumer = new_consumer(settings.bootstrap)
     try:
         await consumer.start()
         consumer.assign(places)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import pytest
 
+from stream_app.broker import Broker
+from stream_app.security import Security
 from stream_app.streaming.chunk import Chunk
 from stream_app.streaming.lane import Lane
 from stream_app.streaming.settings import AgentSettings, Pacing, SettingsError, WorkerSettings
@@ -120,9 +122,8 @@ def test_settings_that_contradict_themselves(topics: list[str], changelog: str, 
 
 def test_secrets_are_not_shown() -> None:
     """A log of the settings has no passwords."""
-    given = WorkerSettings(
-        broker="b", app="a", partitions=1, agents=[], data_dir=Path("x"), security={"sasl_plain_password": "hunter2"}
-    )
+    login = Security(protocol="SASL_PLAINTEXT", mechanism="PLAIN", username="u", password="hunter2")
+    given = WorkerSettings(broker=Broker("b", login), app="a", partitions=1, agents=[], data_dir=Path("x"))
     assert "hunter2" not in repr(given)
 
 
