@@ -52,6 +52,12 @@ Wait = Annotated[
     float | None,
     typer.Option(min=0, metavar="SECONDS", help="Wait until every lane has restated all; exit with 1 if not by then."),
 ]
+ApproveAs = Annotated[
+    list[str] | None, typer.Option(metavar="TEAM", help="Approve it for a team at once; may be given again.")
+]
+Approvals = Annotated[
+    str, typer.Option(envvar="STREAM_APP_APPROVALS", help="Teams whose approval a version needs, with commas.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -72,12 +78,15 @@ def publish(
     note: Note = "",
     at: At = None,
     expect: Expect = None,
-    approve_as: Annotated[
-        list[str] | None, typer.Option(metavar="TEAM", help="Approve it for a team at once; may be given again.")
-    ] = None,
-    approvals: Annotated[
-        str, typer.Option(envvar="STREAM_APP_APPROVALS", help="Teams whose approval a version needs, with commas.")
-    ] = "",
+    approve_as: ApproveAs = None,
+    approvals: Approvals = "",
+    shadow: Annotated[
+        bool,
+        typer.Option(
+            "--shadow",
+            help="Let it score beside the live version, into topics of its own, until `model promote` or `abandon`.",
+        ),
+    ] = False,
     scenarios: Annotated[
         str | None, typer.Option(metavar="FILE", help="The scenarios. Default: MODEL.scenarios.yaml beside the model.")
     ] = None,
@@ -93,31 +102,64 @@ def publish(
     can't be read). What lint finds is said.
     Where approvals are asked for, it is proposed, and goes live with the last of them.
     """
+    found = checked(model, scenarios, strict)
+    terms = terms_of(transitions, by, note, approvals, approve_as, at, expect)
+    quiet()
+    if shadow:
+        asyncio.run(_publish_shadow(found, terms, bootstrap, prefix, json))
+    else:
+        asyncio.run(_publish(found, terms, bootstrap, prefix, wait, json))
+
+
+def checked(model: str, scenarios: str | None, strict: bool) -> "Model":
+    """A model that may be published; ends the command where it may not."""
     from stream_app.modelfiles import read_model
     from stream_app.publishing.checks import check
-    from stream_app.publishing.publisher import Terms
 
     found = read_model(model)
-    checked = check(found, model, scenarios)
-    for finding in checked.findings:
+    outcome = check(found, model, scenarios)
+    for finding in outcome.findings:
         if finding.level != "note":
             say(f"{finding.level}: {finding.path}: {finding.message}")
-    if (objection := checked.objection(strict)) is not None:
+    if (objection := outcome.objection(strict)) is not None:
         fail(f"{model} is not published: {objection}", 1)
-    if checked.scenarios is None:
+    if outcome.scenarios is None:
         say(f"{model}: there are no scenarios beside it; nothing was tried")
+    return found
+
+
+def terms_of(
+    transitions: Transitions,
+    by: str | None,
+    note: str,
+    approvals: str = "",
+    approve_as: list[str] | None = None,
+    at: int | None = None,
+    expect: str | None = None,
+) -> "Terms":
+    """How something is published, from the options."""
+    from stream_app.publishing.publisher import Terms
+
     needs = tuple(filter(None, (team.strip() for team in approvals.split(","))))
-    terms = Terms(
-        by=_who(by),
-        note=note,
-        mode=transitions.value,
-        at=at,
-        expect=expect,
-        needs=needs,
-        approvals=tuple(approve_as or ()),
-    )
-    _quiet()
-    asyncio.run(_publish(found, terms, bootstrap, prefix, wait, json))
+    given = tuple(approve_as or ())
+    return Terms(by=who(by), note=note, mode=transitions.value, at=at, expect=expect, needs=needs, approvals=given)
+
+
+async def _publish_shadow(model: "Model", terms: "Terms", bootstrap: str | None, prefix: str, json: bool) -> None:
+    from stream_app.publishing.documents import generation_json
+    from stream_app.publishing.generations import Generations, named
+    from stream_app.publishing.publisher import open_publisher
+    from stream_app.publishing.side import registry_there
+
+    broker = broker_of(bootstrap)
+    _, manifest = await registry_there(broker, manifest_of(prefix))
+    async with open_publisher(broker, manifest) as publisher:
+        began = await Generations(broker, publisher).begin(model, "shadow", terms)
+    say(f"{named(began)} is published; 'stream-app worker --shadow' scores it, 'stream-app model compare' compares")
+    if json:
+        print_json(generation_json(began))
+    else:
+        typer.echo(began.version)
 
 
 async def _publish(
@@ -141,17 +183,31 @@ def approve(
     json: Json = False,
 ) -> None:
     """Approve a proposed version for a team. With the last approval that it needs it goes live."""
-    _quiet()
-    asyncio.run(_approve(version, team, _who(by), at, bootstrap, prefix, wait, json))
+    quiet()
+    asyncio.run(_approve(version, team, who(by), at, bootstrap, prefix, wait, json))
 
 
 async def _approve(
     text: str, team: str, by: str, at: int | None, bootstrap: str | None, prefix: str, wait: float | None, json: bool
 ) -> None:
+    from stream_app.publishing.documents import generation_json
+    from stream_app.publishing.generations import Generations, find_active, named
     from stream_app.publishing.publisher import open_publisher
     from stream_app.publishing.reading import model_of
 
     async with open_publisher(broker_of(bootstrap), manifest_of(prefix)) as publisher:
+        generation = find_active(publisher.registry, text)
+        if generation is not None:
+            generation = await Generations(publisher.manifest.prefix, publisher).approve(generation, team, by)
+            missing = ", ".join(generation.missing)
+            say(
+                f"{named(generation)} " + (f"still needs the approval of {missing}" if missing else "has all approvals")
+            )
+            if json:
+                print_json(generation_json(generation))
+            else:
+                typer.echo(generation.version)
+            return
         found = publisher.registry.find(text)
         version = await publisher.approve(found, model_of(found), team, by, at)
     await _tell(version, bootstrap, prefix, wait, json)
@@ -174,8 +230,8 @@ def rollback(
     """Publish an older version again. It needs no approvals: it had them."""
     from stream_app.publishing.publisher import Terms
 
-    terms = Terms(by=_who(by), note=note, mode=transitions.value, at=at, expect=expect)
-    _quiet()
+    terms = Terms(by=who(by), note=note, mode=transitions.value, at=at, expect=expect)
+    quiet()
     asyncio.run(_rollback(version, terms, bootstrap, prefix, wait, json))
 
 
@@ -264,18 +320,26 @@ def _row(version: "Version", registry: "Registry") -> list[str]:
             one.mode,
             one.note,
         ]
+    if not version.publications:
+        beside = [one for one in registry.generations if one.version == version.version]
+        state = ", ".join(f"{one} {one.status.replace('_', ' ')}" for one in beside)
+        if not beside:
+            return [*start, "never published", "", "", "", ""]
+        newest = beside[-1]
+        return [*start, state, format_time(newest.started_at), newest.by, newest.mode, newest.note]
     last = version.publications[-1]
     state = "live" if version is registry.live else "was live"
     return [*start, state, format_time(last.published_at), last.by, last.mode, last.note]
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """What matters of the clients' troubles comes as an error of ours, in a line."""
     for name in ("aiokafka", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _who(by: str | None) -> str:
+def who(by: str | None) -> str:
+    """Who does it: as given, else the user of this machine. Raises `KnownError` for a user without a name."""
     if by is not None:
         return by
     try:

@@ -13,6 +13,7 @@ from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import say
 from stream_app.cli.logs import log_from
 from stream_app.errors import KnownError
+from stream_app.ingest.condemned import Condemned
 from stream_app.local.paths import state_root
 
 
@@ -84,6 +85,13 @@ def worker(
     metrics_host: Annotated[
         str, typer.Option(envvar="STREAM_APP_METRICS_HOST", help="The address to serve them on.")
     ] = "127.0.0.1",
+    shadow: Annotated[
+        bool,
+        typer.Option(
+            "--shadow", help="Score what is published as a shadow, beside the live workers; wait while nothing is."
+        ),
+    ] = False,
+    side: Annotated[int | None, typer.Option(hidden=True, help="Work for the generation with this number.")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
     log_level: Annotated[
         str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
@@ -97,20 +105,35 @@ def worker(
     from stream_app.modelfiles import read_model
     from stream_app.ops.observed import observe
     from stream_app.ops.worker_metrics import Ledger
+    from stream_app.publishing.crew import side_group
+    from stream_app.publishing.side import generation_at
     from stream_app.streaming.settings import SettingsError
     from stream_app.worker.main import WorkerOptions, work
 
     log_from(log_level, log_format)
+    if shadow:
+        from stream_app.cli.shadow import work_for_shadows
+
+        work_for_shadows(broker_of(bootstrap), manifest_of(prefix, partitions))
     if supervise:
         raise SystemExit(_supervised())
+    broker, manifest = broker_of(bootstrap), manifest_of(prefix, partitions)
+    condemned: tuple[Condemned, ...] = ()
+    if side is None:
+        scored = read_model(model)
+    else:
+        found = generation_at(broker, manifest, side)
+        scored, manifest, condemned = found.model, found.manifest, found.condemned
+        group = side_group(group, side)
     options = WorkerOptions(
-        broker=broker_of(bootstrap),
+        broker=broker,
         app=group,
         data_dir=(data_dir if data_dir is not None else state_root() / "workers" / group).absolute(),
         clock=clock.value,
         store=store.value,
         instance=instance,
         secret=blake2b(erasure_key.encode()).digest() if erasure_key else b"",
+        condemned=condemned,
     )
     if parent is None and os.environ.get("STREAM_APP_END_WITH_PARENT"):
         parent = os.getppid()
@@ -119,8 +142,8 @@ def worker(
     try:
         work(
             options,
-            read_model(model),
-            manifest_of(prefix, partitions),
+            scored,
+            manifest,
             parent=parent,
             ready=lambda: say("ready"),
             made=ledger.made,

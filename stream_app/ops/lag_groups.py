@@ -11,10 +11,11 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
-from aiokafka.errors import GroupCoordinatorNotAvailableError, for_code
-from aiokafka.protocol.admin import DescribeGroupsRequest
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupIdNotFound, for_code
+from aiokafka.protocol.admin import DeleteGroupsRequest, DescribeGroupsRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from stream_app.broker import client_options
 from stream_app.ops.lag import GroupState
 
 _STATES: Mapping[str, GroupState] = {
@@ -48,6 +49,22 @@ async def group_names(admin: AIOKafkaAdminClient) -> list[str]:
     except GroupCoordinatorNotAvailableError:
         return []
     return sorted(name for name, kind in listed if kind in ("consumer", ""))
+
+
+async def delete_group(bootstrap: str, name: str) -> None:
+    """Delete a group that nobody is a member of any more, if there is one. Raises `KafkaError`."""
+    admin = AIOKafkaAdminClient(**client_options(bootstrap))
+    await admin.start()
+    try:
+        node = await admin.find_coordinator(name)
+        response = await admin._send_request(DeleteGroupsRequest([name]), node)
+        for _, code in response.results:
+            if code not in (0, GroupIdNotFound.errno):
+                raise for_code(code)(f"consumer group {name}")
+    except GroupCoordinatorNotAvailableError:
+        pass  # nobody ever used a group on this broker
+    finally:
+        await admin.close()
 
 
 async def describe(admin: AIOKafkaAdminClient, name: str) -> Group:

@@ -1,11 +1,11 @@
 """The topic manifest applied to a broker, and compared with it.
 
-The rule of this module: nothing that could lose or move data. Missing topics are created and settings are brought in
+The rule of this module: nothing that could lose or move data, but for what is to be deleted by name. Missing topics are created and settings are brought in
 line; a partition count is never changed, because a lead's state lies where its key's partition is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -88,6 +88,17 @@ async def create_topics(
         await _wait_until_applied(admin, manifest)
         changed = tuple(difference for _, _, differences in wrong for difference in differences)
         return Applied(tuple(topic.name for topic in missing), changed)
+
+
+async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
+    """Delete those of some topics that there are. Raises `TopicsError`."""
+    async with _admin(bootstrap) as admin:
+        there = sorted(set(await admin.list_topics()) & set(names))
+        if there:
+            response = await admin.delete_topics(there)
+            for name, code, *message in response.topic_error_codes:
+                if code != _UNKNOWN_TOPIC:  # another one was quicker
+                    _demand(code, name, message[0] if message else None)
 
 
 async def partition_counts(bootstrap: str, manifest: Manifest) -> dict[str, int]:

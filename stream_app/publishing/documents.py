@@ -3,6 +3,7 @@
 import msgspec
 
 from stream_app.engine.times import format_time
+from stream_app.publishing.generation import Generation
 from stream_app.publishing.registry import Registry, Version
 
 
@@ -13,10 +14,31 @@ def registry_json(registry: Registry, lanes: int) -> dict[str, object]:
         "live": None if live is None else live.version,
         "number": 0 if live is None else live.number,
         "versions": [version_json(one) for one in registry.newest_first],
+        "generations": [generation_json(one) for one in registry.generations],
         "lanes": [msgspec.to_builtins(one) for one in registry.lanes],
         "lanes_in_all": lanes,
         "settled": live is not None
         and sum(one.number == live.number and not one.left for one in registry.lanes) == lanes,
+    }
+
+
+def generation_json(generation: Generation) -> dict[str, object]:
+    """A generation of tables; times as the other commands print them."""
+    return {
+        "generation": generation.number,
+        "purpose": generation.purpose,
+        "status": generation.status,
+        "model": generation.model,
+        "version": generation.version,
+        "started_at": format_time(generation.started_at),
+        "by": generation.by,
+        "note": generation.note,
+        "transitions": generation.mode,
+        "condemned": [str(one) for one in generation.condemned],
+        "added": [str(one) for one in generation.added],
+        "publication": generation.publication or None,
+        "approvals": generation.approvals,
+        "missing": generation.missing,
     }
 
 

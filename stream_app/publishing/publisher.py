@@ -7,7 +7,7 @@ inboxes: so every lane takes it up, at one place of its own input, and none with
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,9 +22,9 @@ from stream_app.errors import KnownError
 from stream_app.publishing.reading import INBOXES, model_of, registry_of
 from stream_app.publishing.registry import MAX_TEXT, SHORT, Proposal, Publication, Registry, Version, version_bytes
 from stream_app.serving.reading import TopicReader, open_reader
+from stream_app.streaming.processor import Output
 from stream_app.topics import Manifest
 from stream_app.worker.publications import Mode, TooLarge, publication, publication_output
-from stream_app.worker.publications import Publication as Message
 
 _TRANSACTION_MS: Final = 15_000  # how long a publisher that dies can hold up the readers of the inboxes
 
@@ -49,13 +49,13 @@ class Publisher:
 
     def __init__(self, producer: AIOKafkaProducer, manifest: Manifest, reader: TopicReader, registry: Registry) -> None:
         self.registry = registry
+        self.manifest = manifest
+        self.reader = reader
         self._producer = producer
-        self._manifest = manifest
-        self._reader = reader
 
     async def publish(self, model: Model, terms: Terms) -> Version:
         """Publish a model, or where it needs approvals that it has not, propose it. Raises `KnownError`."""
-        self._check(terms)
+        self.check(terms)
         known = self.registry.versions.get(model.version)
         version = known if known is not None else Version(model.name, model.version, model.document)
         live = self.registry.live
@@ -77,7 +77,7 @@ class Publisher:
     async def roll_back(self, text: str | None, terms: Terms) -> tuple[Version, Model]:
         """Publish an older version again: the one that `text` names, else the one that was live before. It needs no
         approvals: it had them. Raises `KnownError`."""
-        self._check(terms)
+        self.check(terms)
         registry, live = self.registry, self.registry.live
         if text is None:
             before = live.number - 1 if live is not None else 0
@@ -114,7 +114,8 @@ class Publisher:
         terms = Terms(by=proposal.by, note=proposal.note, mode=proposal.mode, at=at)
         return await self._go_live(version, model, terms, proposal.approvals)
 
-    def _check(self, terms: Terms) -> None:
+    def check(self, terms: Terms) -> None:
+        """Raise `KnownError` for terms that can't be met."""
         live = self.registry.live
         found = live.version if live is not None else "none"
         if terms.expect is not None and (not terms.expect or not found.startswith(terms.expect)):
@@ -132,6 +133,11 @@ class Publisher:
 
     async def _go_live(self, version: Version, model: Model, terms: Terms, approvals: dict[str, str]) -> Version:
         now, live = _now(), self.registry.live
+        changing = [one for one in self.registry.generations if one.status == "taken_over"]
+        if changing and any(lane.number != changing[-1].publication or lane.left for lane in self.registry.lanes):
+            raise KnownError(
+                f"{changing[-1]} is taking the live one's place: wait until 'stream-app model list' says it has"
+            )
         if terms.at is not None and terms.at > now:
             raise KnownError("a version can't be in force from a time in the future on")
         made = Publication(
@@ -154,10 +160,33 @@ class Publisher:
             )
         except TooLarge as error:
             raise KnownError(str(error)) from None
+        records = [Output(self.manifest["scoring-models"].name, version.key, version_bytes(version))]
+        if made is not None:
+            records += [publication_output(*place, message) for place in self.inboxes()]
+        await self.transact(records)
+        return version
+
+    def inboxes(self, manifest: Manifest | None = None) -> list[tuple[str, int]]:
+        """Every partition of both inboxes, of the live generation or of another one's manifest."""
+        names = manifest or self.manifest
+        return [(names[base].name, number) for base in INBOXES for number in range(len(self.reader.partitions(base)))]
+
+    async def transact(self, records: Sequence[Output]) -> None:
+        """Write records, all or none. Raises `KnownError`."""
         sent: list[asyncio.Future[Any]] = []
         try:
             async with self._producer.transaction():
-                await self._send(version, message if made is not None else None, sent)
+                for one in records:
+                    sent.append(
+                        await self._producer.send(
+                            one.topic,
+                            one.value,
+                            one.key,
+                            one.partition,
+                            timestamp_ms=one.timestamp_ms,
+                            headers=list(one.headers),
+                        )
+                    )
                 await asyncio.gather(*sent)
         except (ProducerFenced, IllegalOperation):  # the latter where it was found out in the background
             raise KnownError("somebody else began to publish at the same time: see 'stream-app model list'") from None
@@ -165,22 +194,6 @@ class Publisher:
             raise KnownError(f"Kafka did not take the version: {error!r}") from error
         finally:
             await asyncio.gather(*sent, return_exceptions=True)
-        return version
-
-    async def _send(self, version: Version, message: Message | None, sent: "list[asyncio.Future[Any]]") -> None:
-        """Hand over a version's record and its messages; `sent` gathers what to wait for."""
-        producer = self._producer
-        sent.append(await producer.send(self._manifest["scoring-models"].name, version_bytes(version), version.key))
-        for base in INBOXES if message is not None else ():
-            for place in self._reader.partitions(base):
-                assert message is not None
-                one = publication_output(place.topic, place.partition, message)
-                headers, when = list(one.headers), one.timestamp_ms
-                sent.append(
-                    await producer.send(
-                        one.topic, one.value, one.key, one.partition, timestamp_ms=when, headers=headers
-                    )
-                )
 
 
 @asynccontextmanager

@@ -11,6 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from stream_app.errors import KnownError
+from stream_app.publishing.generation import (
+    GENERATION,
+    SIDE,
+    Generation,
+    Settled,
+    read_generation,
+    read_settled,
+)
 from stream_app.worker.publications import Mode
 
 LANE: Final = b"lane:"  # head of the keys of lanes' records
@@ -89,10 +97,13 @@ _lane = msgspec.json.Decoder(Lane).decode
 
 @dataclass(frozen=True)
 class Registry:
-    """All versions by their hash, and all lanes that ever took one up."""
+    """All versions by their hash, all lanes that ever took one up, all generations of tables, and which of their lanes
+    stand still."""
 
     versions: Mapping[str, Version] = field(default_factory=dict)
     lanes: tuple[Lane, ...] = ()
+    generations: tuple[Generation, ...] = ()
+    settled: tuple[Settled, ...] = ()
 
     @property
     def live(self) -> Version | None:
@@ -118,21 +129,28 @@ class Registry:
 
 def read_registry(records: Iterable[tuple[bytes, bytes | None]]) -> Registry:
     """The registry that a topic's records make, oldest first. Raises `KnownError` for one that is not ours."""
-    versions: dict[bytes, Version] = {}
-    lanes: dict[bytes, Lane] = {}
-    for key, value in records:
+    latest: dict[bytes, bytes | None] = dict(records)
+    versions: list[Version] = []
+    lanes: list[Lane] = []
+    generations: list[Generation] = []
+    settled: list[Settled] = []
+    for key, value in latest.items():
         try:
             if value is None:
-                versions.pop(key, None)
-                lanes.pop(key, None)
-            elif key.startswith(LANE):
-                lanes[key] = _lane(value)
+                continue
+            if key.startswith(LANE):
+                lanes.append(_lane(value))
+            elif key.startswith(GENERATION):
+                generations.append(read_generation(value))
+            elif key.startswith(SIDE):
+                settled.append(read_settled(value))
             else:
-                versions[key] = _version(value)
+                versions.append(_version(value))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise KnownError(f"scoring-models: the record of {key.decode(errors='replace')!r}: {error}") from None
-    order = sorted(lanes.values(), key=lambda lane: (lane.agent != "lead", lane.partition))
-    return Registry({one.version: one for one in versions.values()}, tuple(order))
+    lanes.sort(key=lambda lane: (lane.agent != "lead", lane.partition))
+    generations.sort(key=lambda one: one.number)
+    return Registry({one.version: one for one in versions}, tuple(lanes), tuple(generations), tuple(settled))
 
 
 def names_version(text: str) -> bool:

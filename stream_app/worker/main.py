@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream_app.engine.model.types import Model
+from stream_app.ingest.condemned import Condemned
 from stream_app.streaming.app import wall_clock
 from stream_app.streaming.lanes import Lanes
 from stream_app.streaming.processor import Clock, Processor, ProcessorFactory, StateReader
@@ -14,6 +15,7 @@ from stream_app.topics import Agent, Manifest
 from stream_app.worker.accounts import AccountProcessor
 from stream_app.worker.composition import Scoring, compose
 from stream_app.worker.leads import LeadProcessor
+from stream_app.worker.taking_over import migrations
 
 Made = Callable[[str, int, Processor], None]
 """Takes an agent, a partition and its new processor."""
@@ -22,7 +24,8 @@ Made = Callable[[str, int, Processor], None]
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
     """What a worker is told from outside. `app` is its consumer group; `instance` makes it a static member; `secret`
-    keys the digests that are left of erased leads (Scoring.secret)."""
+    keys the digests that are left of erased leads (Scoring.secret); `condemned` are the sources that count for nothing in a
+    side generation."""
 
     broker: str
     app: str
@@ -31,6 +34,7 @@ class WorkerOptions:
     store: StoreKind = "memory"
     instance: str | None = None
     secret: bytes = b""
+    condemned: tuple[Condemned, ...] = ()
 
 
 def processors(scoring: Scoring, clock: Clock, made: Made = lambda *_: None) -> ProcessorFactory:
@@ -71,8 +75,17 @@ def work(
     observe: Callable[[Lanes], None] = lambda _: None,
 ) -> None:
     """Score until told to stop. Raises what `run_worker` raises."""
-    factory = processors(compose(model, manifest, options.secret, by_events=options.clock != "wall"), clock, made)
-    run_worker(settings_of(options, manifest), factory, clock=clock, parent=parent, ready=ready, observe=observe)
+    by_events = options.clock != "wall"
+    scoring = compose(model, manifest, options.secret, by_events=by_events, condemned=options.condemned)
+    run_worker(
+        settings_of(options, manifest),
+        processors(scoring, clock, made),
+        migrations=migrations(scoring),
+        clock=clock,
+        parent=parent,
+        ready=ready,
+        observe=observe,
+    )
 
 
 def _agent(agent: Agent, name: str, manifest: Manifest) -> AgentSettings:

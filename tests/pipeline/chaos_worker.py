@@ -27,6 +27,7 @@ from stream_app.topics import load_manifest
 from stream_app.worker.composition import compose
 from stream_app.worker.leads import NOW
 from stream_app.worker.main import WorkerOptions, processors, settings_of
+from stream_app.worker.taking_over import migrations
 from tests.lanes.sabotage import Plain
 
 DAY = 86_400_000
@@ -62,7 +63,8 @@ def main() -> None:
     given: dict[str, Any] = json.loads(sys.argv[1])
     manifest, slow = load_manifest(given["prefix"], given["partitions"]), Path(given["slow"])
     vars(transaction)["AIOKafkaProducer"] = slow_producer(Plain if given["plain"] else AIOKafkaProducer, slow)
-    scored = processors(compose(read_model(given["model"]), manifest, by_events=True), jumping_clock)
+    scoring = compose(read_model(given["model"]), manifest, by_events=True)
+    scored = processors(scoring, jumping_clock)
 
     def factory(agent: str, partition: int, state: StateReader) -> Processor:
         processor = scored(agent, partition, state)
@@ -90,7 +92,9 @@ def main() -> None:
         store=given["store"],
     )
     settings = replace(settings_of(options, manifest), limits=LIMITS, pacing=PACING)
-    run_worker(settings, factory, clock=jumping_clock, ready=lambda: print("READY", flush=True))
+    run_worker(
+        settings, factory, migrations=migrations(scoring), clock=jumping_clock, ready=lambda: print("READY", flush=True)
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,242 @@
+"""`stream-app model rebuild`, `promote` and `abandon`: tables built beside the live ones, and in their place."""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
+from stream_app.cli.console import fail, print_json, say
+from stream_app.cli.model_publish import (
+    Approvals,
+    ApproveAs,
+    By,
+    File,
+    Json,
+    Moves,
+    Note,
+    Transitions,
+    checked,
+    quiet,
+    terms_of,
+)
+from stream_app.errors import KnownError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_app.engine.model.types import Model
+    from stream_app.ingest.condemned import Condemned
+    from stream_app.publishing.generation import Generation, Purpose
+    from stream_app.publishing.publisher import Terms
+    from stream_app.publishing.succeeding import Place
+
+Number = Annotated[int | None, typer.Option("--generation", metavar="NUMBER", help="Which, where there are several.")]
+Group = Annotated[str, typer.Option(envvar="STREAM_APP_GROUP", help="The consumer group of the live workers.")]
+Within = Annotated[
+    float,
+    typer.Option(min=1, metavar="SECONDS", help="How long a step may take without getting on before it is given up."),
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes for it. Default: one a core.")]
+Clock = Annotated[str, typer.Option(help="How time passes in it, as for the live workers: `wall` or `event`.")]
+Hold = Annotated[
+    bool, typer.Option("--hold", help="Build it and stop there: look with `model compare`, then `model promote` it.")
+]
+
+
+def add(group: typer.Typer) -> None:
+    """Add this module's commands to `stream-app model`."""
+    group.command(
+        epilog="Example: stream-app model rebuild new.yaml --transitions restated --note 'counts e-mails, too'"
+    )(rebuild)
+    group.command(epilog="Example: stream-app model promote --transitions restated")(promote)
+    group.command(epilog="Example: stream-app model abandon")(abandon)
+
+
+def rebuild(
+    model: File,
+    transitions: Moves = Transitions.emit,
+    by: By = None,
+    note: Note = "",
+    approve_as: ApproveAs = None,
+    approvals: Approvals = "",
+    hold: Hold = False,
+    jobs: Jobs = None,
+    group: Group = "stream-app",
+    clock: Clock = "wall",
+    within: Within = 120.0,
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    json: Json = False,
+) -> None:
+    """Compute all scores anew, from the retained events under a model, beside the live ones; then switch.
+
+    This is how edits are applied that change what is counted. The live scores go on until the switch. Stopped or killed half-way,
+    it leaves them as they are: say the same again to go on, or `model abandon`.
+    """
+    found = checked(model, None, False)
+    terms = terms_of(transitions, by, note, approvals, approve_as)
+    quiet()
+    asyncio.run(built(found, "rebuild", terms, (), _place(bootstrap, prefix, group, within), jobs, clock, hold, json))
+
+
+def promote(
+    number: Number = None,
+    group: Group = "stream-app",
+    within: Within = 120.0,
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    json: Json = False,
+) -> None:
+    """Put a shadow, or what was built with --hold, in the place of the live scores. Its workers must be running.
+
+    Nothing is replayed. What becomes of the transitions was said when it was published.
+    """
+    quiet()
+    asyncio.run(_promote(number, _place(bootstrap, prefix, group, within), json))
+
+
+def abandon(
+    number: Number = None,
+    group: Group = "stream-app",
+    bootstrap: Bootstrap = None,
+    prefix: Prefix = "",
+    json: Json = False,
+) -> None:
+    """Give up a shadow, rebuild or quarantine, and delete its topics. The live scores do not notice."""
+    quiet()
+    asyncio.run(_abandon(number, _place(bootstrap, prefix, group, 60.0), json))
+
+
+def _place(bootstrap: str | None, prefix: str, group: str, within: float) -> "Place":
+    from stream_app.publishing.side import registry_there
+    from stream_app.publishing.succeeding import Place
+
+    broker, manifest = broker_of(bootstrap), manifest_of(prefix)
+    _, there = asyncio.run(registry_there(broker, manifest))
+    return Place(broker, there, group, within)
+
+
+async def built(
+    model: "Model",
+    purpose: "Purpose",
+    terms: "Terms",
+    added: "Sequence[Condemned]",
+    place: "Place",
+    jobs: int | None,
+    clock: str,
+    hold: bool,
+    json: bool,
+) -> None:
+    """Begin a generation, or go on with one that was begun, with workers of our own; and let it take the live one's place."""
+    from stream_app.cli.progress import progress_bar
+    from stream_app.publishing.crew import crew
+    from stream_app.publishing.generations import Generations, named
+    from stream_app.publishing.publisher import open_publisher
+    from stream_app.publishing.succeeding import caught_up, take_over
+
+    async with open_publisher(place.bootstrap, place.manifest) as publisher:
+        generation = _begun(list(publisher.registry.generations), model, purpose, added)
+        if generation is None:
+            generation = await Generations(place.bootstrap, publisher).begin(model, purpose, terms, added)
+            say(f"{named(generation)} has begun")
+        else:
+            say(f"{named(generation)} was begun before: going on with it")
+    if generation.status != "taken_over":
+        words = _worker_words(place, generation, clock)
+        count = min(jobs or os.cpu_count() or 1, place.manifest.partitions("lead"))
+        with crew(words, count) as workers, progress_bar() as bar:
+            await caught_up(place, generation, bar, workers.check)
+            if hold:
+                say(
+                    f"{named(generation)} is built: 'stream-app model compare' shows it, 'stream-app model promote' switches"
+                )
+                say("its workers run until you press ctrl-C; to promote it later, run 'stream-app worker' for it again")
+                await _until_over(place, generation, workers.check)
+                return
+            generation = await take_over(place, generation, workers.check)
+    await _finish(place, generation, json)
+
+
+def _begun(
+    generations: "list[Generation]", model: "Model", purpose: "Purpose", added: "Sequence[Condemned]"
+) -> "Generation | None":
+    """The generation of the same kind that is not done with yet. Raises `KnownError` where that is another."""
+    for one in generations:
+        if one.open and one.purpose == purpose:
+            if one.version == model.version and one.added == list(added):
+                return one
+            raise KnownError(
+                f"{one} of another version or source is not done: 'stream-app model abandon --generation {one.number}'"
+            )
+    return None
+
+
+def _worker_words(place: "Place", generation: "Generation", clock: str) -> list[str]:
+    words = ["worker", "--side", str(generation.number), "--bootstrap", str(place.bootstrap)]
+    words += ["--prefix", place.manifest.prefix, "--group", place.group, "--clock", clock]
+    return [*words, "--partitions", str(place.manifest.partitions("lead")), "--log-level", "warning"]
+
+
+async def _until_over(place: "Place", generation: "Generation", check: "object") -> None:
+    from stream_app.publishing.reading import registry_at
+
+    while True:
+        registry, _ = await registry_at(place.bootstrap, place.manifest)
+        if not any(one.number == generation.number and one.active for one in registry.generations):
+            return
+        assert callable(check)
+        check()
+        await asyncio.sleep(1.0)
+
+
+async def _promote(number: int | None, place: "Place", json: bool) -> None:
+    from stream_app.cli.progress import progress_bar
+    from stream_app.publishing.generation import one_of
+    from stream_app.publishing.reading import registry_at
+    from stream_app.publishing.succeeding import caught_up, take_over
+
+    registry, _ = await registry_at(place.bootstrap, place.manifest)
+    taken = [one for one in registry.generations if one.status == "taken_over" and number in (None, one.number)]
+    generation = taken[0] if taken else one_of(list(registry.generations), None, number)
+    if generation.active:
+        with progress_bar() as bar:
+            await caught_up(place, generation, bar, lambda: None)
+        generation = await take_over(place, generation, lambda: None)
+    await _finish(place, generation, json)
+
+
+async def _finish(place: "Place", generation: "Generation", json: bool) -> None:
+    from stream_app.cli.progress import progress_bar
+    from stream_app.publishing.documents import generation_json
+    from stream_app.publishing.generations import named
+    from stream_app.publishing.succeeding import made_public
+
+    say(f"{named(generation)} takes the live one's place, as publication {generation.publication}")
+    with progress_bar() as bar:
+        done = await made_public(place, generation, bar)
+    if json:
+        print_json(generation_json(generation))
+    else:
+        typer.echo(generation.version)
+    if not done:
+        fail(
+            f"not every live lane has it after {place.within:g} s: are the live workers running? 'stream-app model list'",
+            1,
+        )
+    say("every lane has it, and all is public")
+
+
+async def _abandon(number: int | None, place: "Place", json: bool) -> None:
+    from stream_app.publishing.documents import generation_json
+    from stream_app.publishing.generation import one_of
+    from stream_app.publishing.generations import named
+    from stream_app.publishing.reading import registry_at
+    from stream_app.publishing.succeeding import ended
+
+    registry, _ = await registry_at(place.bootstrap, place.manifest)
+    generation = await ended(place, one_of(list(registry.generations), None, number))
+    if json:
+        print_json(generation_json(generation))
+    say(f"{named(generation)} is given up, and its topics are deleted")

@@ -1,0 +1,165 @@
+"""From a generation at work to one in force: catch up, stand still, take over, be public, clean up.
+
+The rule: each step looks at what is there and does what is missing. So whoever is killed on the way is followed by whoever asks
+for the same again, and does not begin anew.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from stream_app.errors import KnownError
+from stream_app.ops.lag_groups import delete_group
+from stream_app.ops.lag_reader import LagReader, open_lag_reader
+from stream_app.publishing.crew import side_group
+from stream_app.publishing.generation import Generation, Settled
+from stream_app.publishing.generations import Generations, named, standing_still
+from stream_app.publishing.publisher import open_publisher
+from stream_app.publishing.reading import Progress, lanes_of, model_of, registry_of, settled
+from stream_app.publishing.registry import Registry
+from stream_app.serving.reading import open_reader
+from stream_app.topics import Manifest
+
+_AGAIN: Final = 0.3  # seconds between two looks
+_NEARLY: Final = 2_000  # messages that a generation may still have to read when it is stopped: it reads them first
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a system is: the broker, its live topics, its workers' group; and how long a step may take (seconds)."""
+
+    bootstrap: str
+    manifest: Manifest
+    group: str
+    within: float
+
+
+Check = Callable[[], None]
+
+
+async def caught_up(place: Place, generation: Generation, progress: Progress, check: Check) -> None:
+    """Wait until a generation has read nearly all events. As long as it gets on it has all the time it needs.
+
+    Raises `KnownError` where it does not get on for `place.within` seconds.
+    """
+    manifest = place.manifest.beside(generation.number)
+    group = side_group(place.group, generation.number)
+    best, since = -1, time.monotonic()
+    async with open_lag_reader(place.bootstrap, manifest) as reader:
+        while True:
+            done, left, total = await _progress(reader, group)
+            progress("events", done, total)
+            if left <= _NEARLY and done >= 0:
+                return
+            check()
+            if done > best:
+                best, since = done, time.monotonic()
+            elif time.monotonic() - since > place.within:
+                raise KnownError(
+                    f"{named(generation)} reads nothing for {place.within:g} s: is a worker of it running "
+                    f"('stream-app lag --group {group}')?"
+                )
+            await asyncio.sleep(_AGAIN)
+
+
+async def _progress(reader: LagReader, group: str) -> tuple[int, int, int]:
+    """Offsets read (-1: nobody has begun), messages left, offsets in all."""
+    readings = await reader.look([group])
+    if not any(one.owned or one.committed for one in readings):
+        return -1, sum(one.lag for one in readings), max(1, sum(one.end for one in readings))
+    total = sum(one.end for one in readings)
+    return sum(one.committed or 0 for one in readings), sum(one.lag for one in readings), max(1, total)
+
+
+async def take_over(place: Place, generation: Generation, check: Check) -> Generation:
+    """Stop a generation's lanes, and let it take the live one's place. Raises `KnownError`; then nothing has changed."""
+    if generation.missing:
+        raise KnownError(
+            f"{named(generation)} needs the approval of {', '.join(generation.missing)}: "
+            f"'stream-app model approve {generation.version[:12]} --as TEAM'"
+        )
+    async with open_publisher(place.bootstrap, place.manifest) as publisher:
+        found = again(publisher.registry, generation)
+        if found.status == "running":
+            found = await Generations(place.bootstrap, publisher).settle(found)
+    reports = await _still(place, found, check)
+    await _passed(place, reports, check)
+    async with open_publisher(place.bootstrap, place.manifest) as publisher:
+        found = again(publisher.registry, found)
+        if found.status != "settling":
+            return found
+        return await Generations(place.bootstrap, publisher).take_over(
+            found, model_of(publisher.registry.versions[found.version])
+        )
+
+
+async def _still(place: Place, generation: Generation, check: Check) -> list[Settled]:
+    """Wait until every lane of a generation stands still; where."""
+    deadline = time.monotonic() + place.within
+    async with open_reader(place.bootstrap, place.manifest) as reader:
+        lanes = lanes_of(reader)
+        while True:
+            reports = standing_still(await registry_of(reader), generation, lanes)
+            if reports is not None:
+                return reports
+            check()
+            if time.monotonic() > deadline:
+                raise KnownError(
+                    f"the lanes of {named(generation)} do not stand still after {place.within:g} s: are its workers running?"
+                )
+            await asyncio.sleep(_AGAIN)
+
+
+async def _passed(place: Place, reports: list[Settled], check: Check) -> None:
+    """Wait until the live workers have read as much as those that stand still."""
+    wanted = {
+        (topic, one.partition): offset
+        for one in reports
+        for topic, offset in one.positions.items()
+        if (known := place.manifest.named(topic)) is not None and known.kind == "event"
+    }
+    deadline = time.monotonic() + place.within
+    async with open_lag_reader(place.bootstrap, place.manifest) as reader:
+        while True:
+            readings = await reader.look([place.group])
+            behind = [
+                one
+                for one in readings
+                if (one.committed or 0) < wanted.get((one.topic, one.partition), 0) and one.lag > 0
+            ]
+            if not behind:
+                return
+            check()
+            if time.monotonic() > deadline:
+                raise KnownError(
+                    f"the live workers (group {place.group}) have not read {behind[0].topic} as far as the generation has: "
+                    "are they running? --group names them"
+                )
+            await asyncio.sleep(_AGAIN)
+
+
+async def made_public(place: Place, generation: Generation, progress: Progress) -> bool:
+    """Wait until every live lane has taken a generation over and all is public; then delete its topics and its group.
+    Whether it came to that in `place.within` seconds."""
+    if not await settled(place.bootstrap, place.manifest, generation.publication, place.within, progress):
+        return False
+    await ended(place, generation)
+    return True
+
+
+async def ended(place: Place, generation: Generation) -> Generation:
+    """End a generation that has taken over or is not wanted. Its workers must have stopped."""
+    async with open_publisher(place.bootstrap, place.manifest) as publisher:
+        found = await Generations(place.bootstrap, publisher).end(again(publisher.registry, generation))
+    await delete_group(place.bootstrap, side_group(place.group, generation.number))
+    return found
+
+
+def again(registry: Registry, generation: Generation) -> Generation:
+    """A generation as it is by now. Raises `KnownError` where it has been ended."""
+    found = next((one for one in registry.generations if one.number == generation.number), None)
+    if found is None or not found.open:
+        raise KnownError(f"{named(generation)} has been ended by somebody else")
+    return found
