@@ -19,6 +19,7 @@ _GROUPS = (
     "worker",
     "replay",
     "model",
+    "quarantine",
     "lead",
     "account",
     "dead_letters",

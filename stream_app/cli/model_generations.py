@@ -78,7 +78,7 @@ def rebuild(
     found = checked(model, None, False)
     terms = terms_of(transitions, by, note, approvals, approve_as)
     quiet()
-    asyncio.run(built(found, "rebuild", terms, (), _place(bootstrap, prefix, group, within), jobs, clock, hold, json))
+    asyncio.run(built(found, "rebuild", terms, (), place_of(bootstrap, prefix, group, within), jobs, clock, hold, json))
 
 
 def promote(
@@ -94,7 +94,7 @@ def promote(
     Nothing is replayed. What becomes of the transitions was said when it was published.
     """
     quiet()
-    asyncio.run(_promote(number, _place(bootstrap, prefix, group, within), json))
+    asyncio.run(_promote(number, place_of(bootstrap, prefix, group, within), json))
 
 
 def abandon(
@@ -106,10 +106,11 @@ def abandon(
 ) -> None:
     """Give up a shadow, rebuild or quarantine, and delete its topics. The live scores do not notice."""
     quiet()
-    asyncio.run(_abandon(number, _place(bootstrap, prefix, group, 60.0), json))
+    asyncio.run(_abandon(number, place_of(bootstrap, prefix, group, 60.0), json))
 
 
-def _place(bootstrap: str | None, prefix: str, group: str, within: float) -> "Place":
+def place_of(bootstrap: str | None, prefix: str, group: str, within: float) -> "Place":
+    """Where a system is, as it is."""
     from stream_app.publishing.side import registry_there
     from stream_app.publishing.succeeding import Place
 

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
+from stream_app.publishing.reading import registry_at
 from stream_app.streaming.transaction import default_partition
 from stream_app.topics import Manifest
 from stream_app.worker.links import Erase, link_output
@@ -70,7 +71,8 @@ async def erase(
     try:
         answers = await _listen(bootstrap, moves, partitions[moves]) if wait is not None else None
         try:
-            await _ask(bootstrap, inbox, partitions[inbox], made, at)
+            for other in [manifest, *await _beside(bootstrap, manifest)]:
+                await _ask(bootstrap, other["lead-inbox"].name, partitions[inbox], made, at)
             if answers is None or wait is None:
                 return made
             return Erasure(made.request, key, tuple(await _answered(answers, made.request, wait, waiting)))
@@ -81,6 +83,12 @@ async def erase(
         raise KnownError(f"Kafka no longer answers at {bootstrap}") from None
     except KafkaError as error:
         raise KnownError(f"Kafka at {bootstrap} refuses: {error}") from error
+
+
+async def _beside(bootstrap: str, manifest: Manifest) -> list[Manifest]:
+    """The topics of generations that are built beside the live one: who is erased must not come back with them."""
+    registry, _ = await registry_at(bootstrap, manifest)
+    return [manifest.beside(one.number) for one in registry.generations if one.active]
 
 
 async def _ask(bootstrap: str, inbox: str, partitions: int, made: Erasure, at: int) -> None:
