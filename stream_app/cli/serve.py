@@ -8,7 +8,7 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import print_json, print_table, say
-from stream_app.cli.logs import log_from
+from stream_app.cli.logs import LogFormat, LogLevel, log_from
 from stream_app.cli.reading import Json, Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 from stream_app.engine.times import format_time
@@ -57,9 +57,8 @@ def serve(
     port: Annotated[
         int, typer.Option(envvar="STREAM_APP_PORT", min=0, max=65_535, help="The port; 0 for a free one.")
     ] = 8080,
-    log_level: Annotated[
-        str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
-    ] = "info",
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "console",
 ) -> None:
     """Serve the query API on what `stream-app projector` keeps, until SIGTERM. TLS is for a proxy in front of it.
 
@@ -73,7 +72,7 @@ def serve(
     from stream_app.serving.projection.ranking import ranked_scores
     from stream_app.worker.composition import compose
 
-    log_from(log_level)
+    log_from(log_level, log_format)
     manifest, found = manifest_of(prefix), read_model(model)
     settings = Settings(
         scoring=compose(found, manifest),
