@@ -14,3 +14,6 @@ MetricsPort = Annotated[
     ),
 ]
 MetricsHost = Annotated[str, typer.Option(envvar="STREAM_APP_METRICS_HOST", help="The address to serve them on.")]
+Cluster = Annotated[
+    str, typer.Option(envvar="STREAM_APP_CLUSTER", help="The label `cluster_name` of the lag's metrics.")
+]

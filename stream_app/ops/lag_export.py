@@ -9,8 +9,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -20,7 +20,7 @@ from stream_app.ops import metric_names as names
 from stream_app.ops.families import Family, counter, gauge, value
 from stream_app.ops.http import Endpoints, standard_pages
 from stream_app.ops.lag import STATUSES, Judge, Lag
-from stream_app.ops.lag_reader import LagError, open_lag_reader
+from stream_app.ops.lag_reader import LagError, LagReader, open_lag_reader
 from stream_app.topics import Manifest
 
 log = logging.getLogger(__name__)
@@ -104,15 +104,23 @@ def _groups(cluster: str, lags: Iterable[Lag]) -> Iterable[GaugeMetricFamily]:
 
 
 async def keep_looking(
-    collector: LagCollector, broker: str, manifest: Manifest, groups: Sequence[str] = (), every: float = EVERY_SECONDS
+    collector: LagCollector,
+    broker: str,
+    manifest: Manifest,
+    groups: Sequence[str] = (),
+    every: float = EVERY_SECONDS,
+    security: Mapping[str, Any] | None = None,
+    also: Callable[[LagReader], Awaitable[None]] | None = None,
 ) -> NoReturn:
-    """Feed a collector for ever, through whatever happens to the broker. For a process that serves other things too."""
+    """Feed a collector for ever, through whatever happens to the broker; `also` takes a look of its own after each."""
     judge = Judge()
     while True:
         try:
-            async with open_lag_reader(broker, manifest) as reader:
+            async with open_lag_reader(broker, manifest, security) as reader:
                 while True:
                     collector.take(judge.judge(await reader.look(groups), time.monotonic()))
+                    if also is not None:
+                        await also(reader)
                     await asyncio.sleep(every)
         except LagError as error:
             collector.failed()
