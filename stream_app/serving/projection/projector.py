@@ -91,6 +91,7 @@ async def project(
     assignments, watch = _Assignments(), watch or Watch()
     feed = Feed(consumer, projection, bases, settings.ranked, watch)
     watching = asyncio.create_task(_keep_watch(watch, feed))
+    watching.add_done_callback(_watch_ended)
     try:
         await consumer.start()
         consumer.subscribe(list(bases), listener=assignments)
@@ -104,6 +105,12 @@ async def project(
     finally:
         watching.cancel()
         await consumer.stop()
+
+
+def _watch_ended(watching: asyncio.Task[NoReturn]) -> None:
+    """A defect, unless it was told to end: records go on."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        _log.error("what is left to project is known no more", exc_info=error)
 
 
 async def _keep_watch(watch: Watch, feed: Feed) -> NoReturn:

@@ -102,8 +102,7 @@ class Store:
             if said == b"gone":
                 raise GoneError(f"generation {generation} is neither live nor being built")
             if said == b"gap":
-                topic, partition = one.place
-                raise GapError(f"{topic}, partition {partition}: {position} is stored, the slice begins at {one.begin}")
+                raise GapError(f"{_told(one.place)}: {position} is stored, the slice begins at {one.begin}")
             older += one.changes if said == b"passed" else [one.changes[number - 1] for number in left[0]]
         return older
 
