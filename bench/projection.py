@@ -33,6 +33,7 @@ from stream_app.serving.projection.base import Query
 from stream_app.serving.projection.changes import stage_facet
 from stream_app.serving.projection.feed import AT_ONCE, Feed, new_consumer
 from stream_app.serving.projection.store import Store, open_store
+from stream_app.serving.projection.watch import Watch
 from stream_app.topics import Manifest, load_manifest
 
 START = parse_time("2026-03-02T09:00:00Z")
@@ -116,14 +117,19 @@ async def plain(bootstrap: str, url: str, places: Sequence[TopicPartition], upda
 
 
 async def feed(
-    bootstrap: str, store: Store, manifest: Manifest, places: Sequence[TopicPartition], updates: int
+    bootstrap: str,
+    store: Store,
+    manifest: Manifest,
+    places: Sequence[TopicPartition],
+    updates: int,
+    watch: Watch | None = None,
 ) -> tuple[float, float]:
-    """The projector's feed, into an empty generation."""
+    """The projector's feed, into an empty generation; counted where there is a watch."""
     consumer = new_consumer(bootstrap, None)
     await consumer.start()
     try:
         consumer.assign(places)
-        made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, frozenset(["total"]))
+        made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, frozenset(["total"]), watch)
         await made.aim(await store.begin(), places)
         began, cpu = time.perf_counter(), time.process_time()
         while made.taken < updates:

@@ -14,7 +14,8 @@ from typer.core import TyperGroup
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import fail, print_json, print_table, say
-from stream_app.cli.logs import log_from
+from stream_app.cli.logs import LogFormat, LogLevel, log_from
+from stream_app.cli.metrics import MetricsHost, MetricsPort
 from stream_app.engine.times import format_time
 
 if TYPE_CHECKING:
@@ -106,22 +107,11 @@ def connect(
             help="A name for static membership: a restart within the session time-out moves no partition.",
         ),
     ] = None,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            envvar="STREAM_APP_METRICS_PORT",
-            help="Serve /metrics, /livez and /readyz on this port; 0 takes a free one and says which.",
-        ),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(envvar="STREAM_APP_METRICS_HOST", help="The address to serve them on.")
-    ] = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     limit: Annotated[int, typer.Option(min=1, help="How many changes --dry-run prints at most.")] = 1_000_000,
-    log_level: Annotated[
-        str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
-    ] = "info",
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "console",
 ) -> None:
     ctx.obj = _Place(name, bootstrap, prefix)
     if ctx.invoked_subcommand is not None:
@@ -132,7 +122,7 @@ def connect(
     from stream_app.connectors.main import connect as run
     from stream_app.connectors.metrics import Metrics
 
-    log_from(log_level)
+    log_from(log_level, log_format)
     try:
         settings = read_config(config, os.environ, blind=dry_run)
     except InvalidConfig as error:

@@ -9,6 +9,7 @@ import typer
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import fail, say
 from stream_app.cli.lag_drawing import Screen, print_looks
+from stream_app.cli.metrics import Cluster
 
 _EXAMPLES = """Examples:
 
@@ -47,9 +48,7 @@ def lag(
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to export it on.")] = "127.0.0.1",
-    cluster: Annotated[
-        str, typer.Option(envvar="STREAM_APP_CLUSTER", help="The label `cluster_name` of what is exported.")
-    ] = "kafka",
+    cluster: Cluster = "kafka",
     json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch an array a line.")] = False,
 ) -> None:
     """Print the lag of every consumer group, topic and partition, as Kafka tells it: no worker is asked.

@@ -1,10 +1,15 @@
 """How a long-running process logs: lines on stderr, for people or as JSON."""
 
-import os
+from typing import Annotated
+
+import typer
+
+LogLevel = Annotated[str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")]
+LogFormat = Annotated[str, typer.Option(envvar="STREAM_APP_LOG_FORMAT", help="console or json.")]
 
 
-def log_from(level: str, kind: str | None = None) -> None:
-    """Log from a level on, in a format that is given, or STREAM_APP_LOG_FORMAT. Raises `KnownError` where there is none such."""
+def log_from(level: str, kind: str) -> None:
+    """Log from a level on, in a format. Raises `KnownError` where there is none such."""
     from stream_app.ops.logs import configure
 
-    configure(level, kind or os.environ.get("STREAM_APP_LOG_FORMAT") or "console")
+    configure(level, kind)

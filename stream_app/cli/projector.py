@@ -9,7 +9,8 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import say
-from stream_app.cli.logs import log_from
+from stream_app.cli.logs import LogFormat, LogLevel, log_from
+from stream_app.cli.metrics import MetricsHost, MetricsPort
 from stream_app.cli.reading import Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 
@@ -46,9 +47,10 @@ def projector(
     model: Model = "b2b-saas",
     rank: Rank = None,
     states: States = True,
-    log_level: Annotated[
-        str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
-    ] = "info",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "console",
 ) -> None:
     """Keep a Redis-compatible server in step with the published topics, until SIGTERM. Run as many as there are partitions.
 
@@ -56,22 +58,28 @@ def projector(
     """
     if context.invoked_subcommand is not None:
         return
-    log_from(log_level)
+    log_from(log_level, log_format)
     settings = _settings(bootstrap, prefix, group, states, model, rank)
-    asyncio.run(_project(settings, redis_of(redis), keys_of(namespace, prefix)))
+    place = None if metrics_port is None else (metrics_host, metrics_port)
+    asyncio.run(_project(settings, redis_of(redis), keys_of(namespace, prefix), place))
 
 
-async def _project(settings: "Settings", url: str, keys: str) -> None:
+async def _project(settings: "Settings", url: str, keys: str, metrics: tuple[str, int] | None) -> None:
+    from stream_app.ops.projector_metrics import observe_projector
     from stream_app.serving.projection.projector import project
     from stream_app.serving.projection.store import open_store
+    from stream_app.serving.projection.watch import Watch
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch = asyncio.create_task(_end_with_parent(stop)) if os.environ.get("STREAM_APP_END_WITH_PARENT") else None
+    projecting = Watch()
+    if metrics is not None:
+        observe_projector(projecting, *metrics)
     async with open_store(url, keys) as store:
-        await project(settings, store, stop, lambda: say("ready"))
+        await project(settings, store, stop, lambda: say("ready"), projecting)
     if watch is not None:
         watch.cancel()
 

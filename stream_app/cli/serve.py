@@ -8,7 +8,8 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import print_json, print_table, say
-from stream_app.cli.logs import log_from
+from stream_app.cli.logs import LogFormat, LogLevel, log_from
+from stream_app.cli.metrics import Cluster, MetricsHost, MetricsPort
 from stream_app.cli.reading import Json, Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 from stream_app.engine.times import format_time
@@ -57,13 +58,16 @@ def serve(
     port: Annotated[
         int, typer.Option(envvar="STREAM_APP_PORT", min=0, max=65_535, help="The port; 0 for a free one.")
     ] = 8080,
-    log_level: Annotated[
-        str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
-    ] = "info",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    cluster: Cluster = "kafka",
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "console",
 ) -> None:
     """Serve the query API on what `stream-app projector` keeps, until SIGTERM. TLS is for a proxy in front of it.
 
-    Its description is at /api/v1/openapi.json; /livez and /readyz are for supervisors.
+    Its description is at /api/v1/openapi.json; /livez and /readyz are for supervisors. --metrics-port serves /metrics too, without
+    a key and never on the API's own port: requests, the projection, and the lag of all consumer groups.
     """
     if context.invoked_subcommand is not None:
         return
@@ -73,7 +77,7 @@ def serve(
     from stream_app.serving.projection.ranking import ranked_scores
     from stream_app.worker.composition import compose
 
-    log_from(log_level)
+    log_from(log_level, log_format)
     manifest, found = manifest_of(prefix), read_model(model)
     settings = Settings(
         scoring=compose(found, manifest),
@@ -91,6 +95,7 @@ def serve(
         key_file=key_file,
         host=host,
         port=port,
+        metrics=None if metrics_port is None else (metrics_host, metrics_port, cluster),
         listening=lambda number: say(f"listening on http://{host}:{number}"),
     )
 

@@ -11,7 +11,8 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import say
-from stream_app.cli.logs import log_from
+from stream_app.cli.logs import LogFormat, LogLevel, log_from
+from stream_app.cli.metrics import MetricsHost, MetricsPort
 from stream_app.errors import KnownError
 from stream_app.ingest.condemned import Condemned
 from stream_app.local.paths import state_root
@@ -73,18 +74,8 @@ def worker(
     supervise: Annotated[
         bool, typer.Option("--supervise", help="Start the worker again when it fails, after longer and longer waits.")
     ] = False,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            envvar="STREAM_APP_METRICS_PORT",
-            help="Serve /metrics, /livez and /readyz on this port; 0 takes a free one and says which.",
-        ),
-    ] = None,
-    metrics_host: Annotated[
-        str, typer.Option(envvar="STREAM_APP_METRICS_HOST", help="The address to serve them on.")
-    ] = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     shadow: Annotated[
         bool,
         typer.Option(
@@ -93,10 +84,8 @@ def worker(
     ] = False,
     side: Annotated[int | None, typer.Option(hidden=True, help="Work for the generation with this number.")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
-    log_level: Annotated[
-        str, typer.Option(envvar="STREAM_APP_LOG_LEVEL", help="debug, info, warning, error.")
-    ] = "info",
-    log_format: Annotated[str, typer.Option(envvar="STREAM_APP_LOG_FORMAT", help="console or json.")] = "console",
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "console",
 ) -> None:
     """Score what arrives on the event topics, exactly once. Run as many as there are partitions; SIGTERM stops one.
 

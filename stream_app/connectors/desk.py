@@ -36,6 +36,7 @@ class Desk:
         self._targets: dict[str, list[str]] = {}  # busy targets, and the leads that wait for each
         self._flying = 0
         self._memory = Memory()
+        self._news: dict[Entry, None] = {}  # all but scores, in the order they came
         self.held = {kind: 0 for kind in Kind}
         """Entries here, by kind."""
 
@@ -48,6 +49,11 @@ class Desk:
     def size(self) -> int:
         """Entries here, those on their way included."""
         return sum(self.held.values())
+
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest transition or erasure here was committed (ms). May be asked from another thread."""
+        return next((entry.since for entry in self._news.copy() if entry.since >= 0), None)
 
     # -- in -------------------------------------------------------------------------------------------------------
 
@@ -69,6 +75,8 @@ class Desk:
             queue.insert(len(queue) - 1 if before_score else len(queue), entry)
         if entry not in gone:
             self.held[change.kind] += 1
+            if change.kind is not Kind.score:
+                self._news[entry] = None
         self._drop_if_empty(entry.key)
         self._schedule(entry.key, now)
         return gone
@@ -91,7 +99,7 @@ class Desk:
         gone = [entry for entry in queue if not entry.flying and which(entry)]
         for entry in gone:
             queue.remove(entry)
-            self.held[entry.item.change.kind] -= 1
+            self._gone(entry)
         return gone
 
     def drop(self, which: Callable[[Entry], bool]) -> list[Entry]:
@@ -240,10 +248,14 @@ class Desk:
         queue = self._queues.get(entry.key)
         if queue and queue[0] is entry:
             queue.popleft()
-            self.held[entry.item.change.kind] -= 1
+            self._gone(entry)
         self._free(entry)
         self._drop_if_empty(entry.key)
         self._schedule(entry.key, now)
+
+    def _gone(self, entry: Entry) -> None:
+        self.held[entry.item.change.kind] -= 1
+        self._news.pop(entry, None)
 
     def _free(self, entry: Entry) -> None:
         self._ready.extend(self._targets.pop(entry.item.target, ()))

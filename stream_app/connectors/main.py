@@ -115,7 +115,7 @@ async def connect(
         metrics,
     )
     if metrics is not None:
-        metrics.watch(desk, parking.index, lambda: clock.now() - runner.polled_at)
+        metrics.watch(runner, desk, parking.index, clock, config.timeout)
     topics = connection.topics(config)
     source = KafkaSource(
         connection.broker,

@@ -53,6 +53,9 @@ class Meter(Protocol):
     def sent(self, result: str) -> None:
         """A change was answered: ok, retried or parked."""
 
+    def failed(self, kind: str) -> None:
+        """A change was not taken: a `Fault`, refused or split."""
+
     def delay(self, seconds: float) -> None:
         """From a transition's commit to the vendor's yes."""
 
@@ -64,6 +67,9 @@ class Unmetered:
         """As `Meter`."""
 
     def sent(self, result: str) -> None:
+        """As `Meter`."""
+
+    def failed(self, kind: str) -> None:
         """As `Meter`."""
 
     def delay(self, seconds: float) -> None:

@@ -7,14 +7,14 @@ The rules:
 """
 
 import asyncio
+import itertools
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from stream_app.connectors.changes import NotAChangeError, change_of
 from stream_app.connectors.clock import Clock
 from stream_app.connectors.contract import (
-    Again,
     Change,
     Destination,
     Disabled,
@@ -31,6 +31,7 @@ from stream_app.connectors.filters import Filters
 from stream_app.connectors.ledger import Ledger
 from stream_app.connectors.parked import key_of
 from stream_app.connectors.ports import Meter, Source, Unmetered, Ward
+from stream_app.connectors.telling import Telling
 
 _COMMIT_EVERY = 0.02
 _REPORT_EVERY = 10.0
@@ -59,7 +60,8 @@ class Runner:
         self._desk, self._destination, self._filters = desk, destination, filters
         self._parking, self._ledger, self._clock, self._chance = parking, ledger, clock, chance
         self._pending, self._park_behind = pending, park_behind
-        self._meter = meter or Unmetered()
+        self._telling = Telling(meter or Unmetered())
+        self.counts = self._telling.counts
         self.polled_at = clock.now()
         """When records were last asked for (ms)."""
         self._changed = asyncio.Event()
@@ -67,9 +69,9 @@ class Runner:
         self._dirty = asyncio.Event()
         self._deliveries: set[asyncio.Task[None]] = set()
         self._retrying: set[str] = set()
+        self._signs: dict[int, int] = {}  # batches on their way, and when each last went on (ms)
+        self._numbers = itertools.count()
         self._finished = False
-        self.counts: Counter[str] = Counter()
-        """What was done, by word: delivered, parked, superseded, and why changes were skipped."""
 
     def stop(self) -> None:
         """Finish what is on its way, commit, and return from `run`."""
@@ -166,9 +168,7 @@ class Runner:
 
     async def _park(self, change: Change, reason: str, parked: str | None) -> None:
         await self._parking.park(change, reason, self._clock.now())
-        self.counts["parked"] += 1
-        self._meter.sent("parked")
-        log.warning("parked %s: %s", change.id, reason)
+        self._telling.parked(change, reason)
         if parked is None:
             self._ledger.finish(change.place)
         else:
@@ -204,19 +204,25 @@ class Runner:
         self._dirty.set()
 
     async def _deliver(self, batch: list[Entry]) -> None:
-        began = self._clock.now()
+        number, began = next(self._numbers), self._clock.now()
+        self._signs[number] = began
         try:
-            outcomes: Sequence[Outcome] = await self._destination.send([entry.item for entry in batch], self._permit)
+            items = [entry.item for entry in batch]
+            await self._settle(batch, await self._destination.send(items, partial(self._permit, number)), began, number)
         except Disabled as error:
             await self._parking.disable(str(error))
             raise
-        now = self._clock.now()
+        finally:
+            self._signs.pop(number, None)
+
+    async def _settle(self, batch: list[Entry], outcomes: Sequence[Outcome], began: int, number: int) -> None:
+        now = self._signs[number] = self._clock.now()
         settled = self._desk.settle(batch, outcomes, now)
         if pause := self._destination.pause():
             self._desk.pause(pause, now)
         for note in settled.notes:
             log.warning("%s", note)
-        self._count(outcomes, now - began)
+        self._telling.answered(batch, outcomes, now - began)
         for entry in settled.done:
             await self._delivered(entry)
         for entry, reason in settled.parked:
@@ -225,31 +231,26 @@ class Runner:
         self._changed.set()
         self._dirty.set()
 
-    def _count(self, outcomes: Sequence[Outcome], ms: int) -> None:
-        self.counts["requests"] += 1
-        self._meter.request(ms / 1000)
-        for outcome in outcomes:
-            if isinstance(outcome, Again):
-                self.counts[f"again: {outcome.fault}"] += 1
-                self._meter.sent("retried")
-
     async def _delivered(self, entry: Entry) -> None:
         change = entry.item.change
-        self.counts["delivered"] += 1
-        self._meter.sent("ok")
-        if change.kind is Kind.transition and entry.since >= 0:
-            self._meter.delay(max(0, self._clock.now() - entry.since) / 1000)
+        self._telling.delivered(entry, self._clock.now())
         await self._ended(change, entry.parked)
         if self._destination.absolute:
             earlier = [one for one in self._parking.index.of(key_of(change)) if one.is_before(change)]
             if earlier:
                 await self._parking.obsolete(earlier, change.id)
 
-    async def _permit(self) -> None:
+    async def _permit(self, number: int) -> None:
         never = asyncio.Event()
+        self._signs.pop(number, None)  # waiting for the vendor's rate is no sign of death
         while (at := self._desk.permit_at(self._clock.now())) > (now := self._clock.now()):
             await self._clock.wait(never, (at - now) / 1000)
+        self._signs[number] = self._clock.now()
         self._desk.take_permit(self._clock.now())
+
+    def stuck_ms(self) -> int:
+        """For how long a batch on its way has given no sign (ms). May be asked from another thread."""
+        return max((self._clock.now() - at for at in list(self._signs.values())), default=0)
 
     # -- offsets ----------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,13 @@ def health_page(fault: Callable[[], str | None]) -> Page:
     return page
 
 
+def standard_pages(
+    registry: CollectorRegistry, dead: Callable[[], str | None], unready: Callable[[], str | None]
+) -> dict[str, Page]:
+    """What every process serves: its metrics, why it must be taken for dead, and what it waits for."""
+    return {"/metrics": metrics_page(registry), "/livez": health_page(dead), "/readyz": health_page(unready)}
+
+
 class _Server(ThreadingHTTPServer):
     """A thread a request, and no more than a few: who finds them all busy is turned away."""
 
@@ -86,9 +93,15 @@ class Endpoints:
             self._server = _Server((host, port), _handler(pages))
         except OSError as error:
             raise KnownError(f"cannot serve metrics on {host}:{port}: {error.strerror}") from None
+        self._paths = list(pages)
         self.host, self.port = host, int(self._server.server_address[1])
         thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         thread.start()
+
+    def tell(self) -> Self:
+        """Log where it is."""
+        log.info("serving %s on http://%s:%d", ", ".join(self._paths), self.host, self.port)
+        return self
 
     def close(self) -> None:
         """Answer no more."""

@@ -9,19 +9,19 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NoReturn
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream_app.broker import RefusedError
 from stream_app.ops import metric_names as names
-from stream_app.ops.http import Endpoints, health_page, metrics_page
+from stream_app.ops.families import Family, counter, gauge, value
+from stream_app.ops.http import Endpoints, standard_pages
 from stream_app.ops.lag import STATUSES, Judge, Lag
-from stream_app.ops.lag_reader import LagError, open_lag_reader
-from stream_app.ops.metric_names import Metric
+from stream_app.ops.lag_reader import LagError, LagReader, open_lag_reader
 from stream_app.topics import Manifest
 
 log = logging.getLogger(__name__)
@@ -58,26 +58,21 @@ class LagCollector(Collector):
         age = self._clock() - self._looked_at
         return None if age < OLD_SECONDS else "the lag could not be read for a minute"
 
-    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+    def collect(self) -> Iterable[Family]:
         """See prometheus-client."""
         with self._lock:
             lags, looked_at, looks = self._lags, self._looked_at, self._looks.copy()
         if self._clock() - looked_at >= OLD_SECONDS:
             lags = ()
-        counter = CounterMetricFamily(names.LAG_LOOKS.name, names.LAG_LOOKS.help, labels=names.LAG_LOOKS.labels)
-        for result in ("done", "failed"):
-            counter.add_metric([result], looks[result])
-        yield counter
-        at = _family(names.LAG_LOOKED_AT)
-        at.add_metric([], looked_at)
-        yield at
+        yield counter(names.LAG_LOOKS, [((result,), looks[result]) for result in ("done", "failed")])
+        yield value(names.LAG_LOOKED_AT, looked_at)
         yield from _places(self._cluster, lags)
         yield from _groups(self._cluster, lags)
 
 
 def _places(cluster: str, lags: Iterable[Lag]) -> Iterable[GaugeMetricFamily]:
     lag, seconds, offset, latest = map(
-        _family, (names.GROUP_LAG, names.GROUP_LAG_SECONDS, names.GROUP_OFFSET, names.LATEST_OFFSET)
+        gauge, (names.GROUP_LAG, names.GROUP_LAG_SECONDS, names.GROUP_OFFSET, names.LATEST_OFFSET)
     )
     ends: dict[tuple[str, int], int] = {}
     for one in lags:
@@ -95,7 +90,7 @@ def _places(cluster: str, lags: Iterable[Lag]) -> Iterable[GaugeMetricFamily]:
 
 def _groups(cluster: str, lags: Iterable[Lag]) -> Iterable[GaugeMetricFamily]:
     most, oldest, total, status = map(
-        _family, (names.GROUP_MAX_LAG, names.GROUP_MAX_LAG_SECONDS, names.GROUP_SUM_LAG, names.GROUP_STATUS)
+        gauge, (names.GROUP_MAX_LAG, names.GROUP_MAX_LAG_SECONDS, names.GROUP_SUM_LAG, names.GROUP_STATUS)
     )
     groups: dict[str, list[Lag]] = {}
     for one in lags:
@@ -109,20 +104,23 @@ def _groups(cluster: str, lags: Iterable[Lag]) -> Iterable[GaugeMetricFamily]:
     return most, oldest, total, status
 
 
-def _family(metric: Metric) -> GaugeMetricFamily:
-    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-
-
 async def keep_looking(
-    collector: LagCollector, broker: str, manifest: Manifest, groups: Sequence[str] = (), every: float = EVERY_SECONDS
+    collector: LagCollector,
+    broker: str,
+    manifest: Manifest,
+    groups: Sequence[str] = (),
+    every: float = EVERY_SECONDS,
+    also: Callable[[LagReader], Awaitable[None]] | None = None,
 ) -> NoReturn:
-    """Feed a collector for ever, through whatever happens to the broker. For a process that serves other things too."""
+    """Feed a collector for ever, through whatever happens to the broker; `also` takes a look of its own after each."""
     judge = Judge()
     while True:
         try:
             async with open_lag_reader(broker, manifest) as reader:
                 while True:
                     collector.take(judge.judge(await reader.look(groups), time.monotonic()))
+                    if also is not None:
+                        await also(reader)
                     await asyncio.sleep(every)
         except (LagError, RefusedError) as error:
             collector.failed()
@@ -143,11 +141,7 @@ async def serve_lag(
     collector, registry = LagCollector(cluster), CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(collector)
-    pages = {
-        "/metrics": metrics_page(registry),
-        "/livez": health_page(lambda: None),
-        "/readyz": health_page(collector.fault),
-    }
+    pages = standard_pages(registry, lambda: None, collector.fault)
     with Endpoints(host, port, pages) as served:
         ready(f"http://{served.host}:{served.port}/metrics")
         await keep_looking(collector, broker, manifest, groups)

@@ -7,7 +7,7 @@ records is left, nothing is left. Nothing is committed and no group is joined.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,8 +55,15 @@ class LagReader:
 
         Of a named group that has never read anything, the worker's inputs are listed, all of them unread. Raises `LagError`.
         """
+        return await self._bounded(self._look(groups))
+
+    async def left_behind(self, positions: Mapping[TopicPartition, int]) -> list[Reading]:
+        """The same of one whose positions are not Kafka's to know, in all partitions of the topics of these. Raises `LagError`."""
+        return await self._bounded(self._left_behind(positions))
+
+    async def _bounded(self, look: Coroutine[Any, Any, list[Reading]]) -> list[Reading]:
         try:
-            return await asyncio.wait_for(self._look(groups), _LOOK_SECONDS)
+            return await asyncio.wait_for(look, _LOOK_SECONDS)
         except TimeoutError:
             raise LagError(f"Kafka at {self._bootstrap} did not answer within {_LOOK_SECONDS:.0f} s") from None
         except KafkaError as error:
@@ -73,6 +80,11 @@ class LagReader:
                 places = [TopicPartition(topic, n) for topic in sorted(topics) for n in range(counts.get(topic, 0))]
                 readings += await self._read(group, places)
         return readings
+
+    async def _left_behind(self, positions: Mapping[TopicPartition, int]) -> list[Reading]:
+        counts = await self._partitions({place.topic for place in positions})
+        places = [TopicPartition(topic, number) for topic in sorted(counts) for number in range(counts[topic])]
+        return await self._read(Group("", "unknown", frozenset(), frozenset(), positions), places)
 
     def _inputs(self) -> set[str]:
         return {topic.name for topic in self._manifest if topic.kind in ("event", "inbox")}

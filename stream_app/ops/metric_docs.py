@@ -13,10 +13,10 @@ account or anything else that a producer can invent. What to do about them: [ope
 
 _PROCESSES: dict[Process, str] = {
     "worker": "Worker: `stream-app worker --metrics-port N`",
-    "lag": "Lag: `stream-app lag --serve N`",
-    "connector": "Connectors",
-    "projector": "Projector",
-    "serve": "Query API",
+    "lag": "Lag: `stream-app lag --serve N`, and the query API",
+    "projector": "Projector: `stream-app projector --metrics-port N`",
+    "serve": "Query API: `stream-app serve --metrics-port N`",
+    "connector": "Connectors: `stream-app connect NAME --metrics-port N`",
 }
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from stream_app.streaming.stats import BATCH_BOUNDS, LATENCY_BOUNDS, TRANSACTION_BOUNDS
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more each, which nobody asks for
 
 Kind = Literal["counter", "gauge", "histogram"]
 Process = Literal["worker", "lag", "connector", "projector", "serve"]
@@ -52,6 +54,7 @@ _LANE = ("agent", "partition")
 _PLACE = ("cluster_name", "group", "topic", "partition")
 _GROUP = ("cluster_name", "group")
 _CONNECTOR = ("connector",)
+_TOPIC = ("topic",)
 
 # -- worker -------------------------------------------------------------------------------------------------------------
 
@@ -144,15 +147,102 @@ LAG_LOOKED_AT = Metric(
     "leadscorer_lag_looked_at_seconds", "gauge", "When the lag was last read, in seconds since the epoch.", "lag"
 )
 
-# -- connectors, projector, API: for those processes to use ---------------------------------------------------------------
+# -- projector ------------------------------------------------------------------------------------------------------------
+
+UPDATES = Metric(
+    "leadscorer_projection_updates_total", "counter",
+    "Changes by kind and by what became of them: taken, older (left out: the projection has a later one, or had it "
+    "before), unreadable (by topic: no worker of this system wrote it).", "projector", ("kind", "result"),
+)  # fmt: skip
+PROJECTION_BATCH_RECORDS = Metric(
+    "leadscorer_projection_batch_records", "histogram", "Records that went to the server together.", "projector", (),
+    BATCH_BOUNDS,
+)  # fmt: skip
+PROJECTION_BATCH_SECONDS = Metric(
+    "leadscorer_projection_batch_seconds", "histogram", "Seconds that the server took for them.", "projector", (),
+    TRANSACTION_BOUNDS,
+)  # fmt: skip
+RECORD_TO_PROJECTION = Metric(
+    "leadscorer_record_to_projection_seconds", "histogram",
+    "Seconds from a record's timestamp to its being readable. Records older than an hour are left out.", "projector", (),
+    LATENCY_BOUNDS,
+)  # fmt: skip
+PROJECTION_LAG = Metric(
+    "leadscorer_projection_lag_records", "gauge", "Offsets of this projector's partitions still to be projected.",
+    "projector", _TOPIC,
+)  # fmt: skip
+PROJECTION_DELAY = Metric(
+    "leadscorer_projection_delay_seconds", "gauge",
+    "Age of the newest projected record of the partition that is furthest behind; 0 where nothing is left.",
+    "projector", _TOPIC,
+)  # fmt: skip
+PROJECTION_STUCK = Metric(
+    "leadscorer_projection_stuck_seconds", "gauge", "For how long records have been left and none was projected.",
+    "projector",
+)  # fmt: skip
+PROJECTION_RETRIES = Metric(
+    "leadscorer_projection_retries_total", "counter",
+    "Times it had to look where to read on: unreachable (no answer, or loading), gap (the server lost its last "
+    "seconds), gone (another generation is live, or everything was lost), shrunk (a topic was made anew).",
+    "projector", ("reason",),
+)  # fmt: skip
+PROJECTION_READY = Metric(
+    "leadscorer_projection_ready", "gauge", "1 while there is a whole projection that is kept in step.", "projector"
+)
+PROJECTION_GENERATION = Metric(
+    "leadscorer_projection_generation", "gauge", "The number of the live generation.", "projector"
+)
+PROJECTION_REBUILDING = Metric(
+    "leadscorer_projection_rebuilding", "gauge", "1 while another generation is built beside the live one.", "projector"
+)
+PROJECTION_PARTITIONS = Metric(
+    "leadscorer_projection_partitions", "gauge", "Partitions that this projector has.", "projector"
+)
+
+# -- query API: besides, the lag's metrics, of all groups ------------------------------------------------------------------
+
+HTTP_REQUESTS = Metric(
+    "leadscorer_http_requests_total", "counter", "Requests by the route's template (never the path), method and status.",
+    "serve", ("route", "method", "status"),
+)  # fmt: skip
+HTTP_SECONDS = Metric(
+    "leadscorer_http_request_seconds",
+    "histogram",
+    "Seconds until the answer began.",
+    "serve",
+    ("route",),
+    LATENCY_BOUNDS,
+)
+HTTP_STREAMS = Metric("leadscorer_http_streams", "gauge", "Event streams that are open.", "serve")
+SERVED_READY = Metric("leadscorer_served_ready", "gauge", "1 while there is a whole projection to read.", "serve")
+SERVED_LAG = Metric(
+    "leadscorer_served_lag_records", "gauge",
+    "Committed messages that the projection does not have, by its positions in the server.", "serve", _TOPIC,
+)  # fmt: skip
+SERVED_DELAY = Metric(
+    "leadscorer_served_delay_seconds", "gauge", "Age of the oldest of them; 0 where there is none.", "serve", _TOPIC
+)
+
+# -- connectors -----------------------------------------------------------------------------------------------------------
 
 CONNECTOR_QUEUE = Metric("leadscorer_connector_queue", "gauge", "Changes waiting to be sent.", "connector", _CONNECTOR)
+CONNECTOR_OLDEST = Metric(
+    "leadscorer_connector_oldest_seconds", "gauge",
+    "How long ago the oldest transition or erasure that waits was committed; 0 where none waits.", "connector",
+    _CONNECTOR,
+)  # fmt: skip
 CONNECTOR_PARKED = Metric(
-    "leadscorer_connector_parked", "gauge", "Changes that the destination refused for good.", "connector", _CONNECTOR
-)
+    "leadscorer_connector_parked", "gauge", "Changes that lie parked until somebody retries or drops them.", "connector",
+    _CONNECTOR,
+)  # fmt: skip
 CONNECTOR_SENT = Metric(
     "leadscorer_connector_sent_total", "counter", "Changes by the destination's answer: ok, retried, parked.", "connector",
     ("connector", "result"),
+)  # fmt: skip
+CONNECTOR_FAILURES = Metric(
+    "leadscorer_connector_failures_total", "counter",
+    "Changes that were not taken, by kind: record (this one, for now), endpoint (the destination is down), throttle (it "
+    "asks for less), refused (for good), split (its batch).", "connector", ("connector", "kind"),
 )  # fmt: skip
 CONNECTOR_REQUEST_SECONDS = Metric(
     "leadscorer_connector_request_seconds", "histogram", "Seconds that a request took.", "connector", _CONNECTOR,
@@ -166,23 +256,11 @@ CONNECTOR_OPEN = Metric(
     "leadscorer_connector_breaker_open", "gauge", "1 while nothing is sent because the destination fails.", "connector",
     _CONNECTOR,
 )  # fmt: skip
-PROJECTION_DELAY_SECONDS = Metric(
-    "leadscorer_projection_delay_seconds", "histogram", "Seconds from a record's timestamp to its being readable.",
-    "projector", (), LATENCY_BOUNDS,
+CONNECTOR_STUCK = Metric(
+    "leadscorer_connector_stuck_seconds", "gauge",
+    "For how long a batch has been on its way without a sign; waiting for the destination's rate is none.", "connector",
+    _CONNECTOR,
 )  # fmt: skip
-PROJECTION_UPDATES = Metric(
-    "leadscorer_projection_updates_total",
-    "counter",
-    "Records put into the projection, by topic.",
-    "projector",
-    ("topic",),
-)
-HTTP_REQUESTS = Metric(
-    "leadscorer_http_requests_total", "counter", "Requests by route (never by path) and status.", "serve",
-    ("route", "method", "status"),
-)  # fmt: skip
-HTTP_SECONDS = Metric(
-    "leadscorer_http_request_seconds", "histogram", "Seconds that a request took.", "serve", ("route",), LATENCY_BOUNDS
-)
+CONNECTOR_READY = Metric("leadscorer_connector_ready", "gauge", "1 once it has begun to send.", "connector", _CONNECTOR)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -1,16 +1,13 @@
 """What a worker process shows to the outside: its metrics and health on a port."""
 
-import logging
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from stream_app.ops.health import WorkerHealth
-from stream_app.ops.http import Endpoints, health_page, metrics_page
+from stream_app.ops.http import Endpoints, standard_pages
 from stream_app.ops.worker_metrics import Ledger, WorkerCollector
 from stream_app.streaming.lanes import Lanes
-
-log = logging.getLogger(__name__)
 
 
 def observe(host: str, port: int | None, ledger: Ledger) -> Callable[[Lanes], None]:
@@ -23,12 +20,6 @@ def observe(host: str, port: int | None, ledger: Ledger) -> Callable[[Lanes], No
         ProcessCollector(registry=registry)
         registry.register(WorkerCollector(lanes, ledger))
         health = WorkerHealth(lanes)
-        pages = {
-            "/metrics": metrics_page(registry),
-            "/livez": health_page(health.dead),
-            "/readyz": health_page(health.unready),
-        }
-        served = Endpoints(host, port, pages)
-        log.info("serving %s on http://%s:%d", ", ".join(pages), served.host, served.port)
+        Endpoints(host, port, standard_pages(registry, health.dead, health.unready)).tell()
 
     return start

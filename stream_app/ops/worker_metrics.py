@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, get_args, runtime_checkable
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from stream_app.ingest.refusal import Code
 from stream_app.ops import metric_names as names
+from stream_app.ops.families import Family, counter, gauge, histogram, value
 from stream_app.ops.metric_names import Metric
 from stream_app.streaming.lane import Lane
 from stream_app.streaming.lanes import Lanes, Unit
@@ -26,7 +26,6 @@ REASONS = frozenset(get_args(Code))
 _IDENTITY = ("linked", "merged", "conflict", "erasure")
 
 Counts = tuple[Counter[str], Counter[tuple[str, str]]]
-Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 @runtime_checkable
@@ -90,9 +89,9 @@ class WorkerCollector(Collector):
         yield from _worked(by_agent)
         lanes = self._lanes.all()
         yield from _standing(lanes, self._clock())
-        yield _gauge(names.LANES, [((agent,), n) for agent, n in Counter(lane.agent.name for lane in lanes).items()])
-        yield _gauge(names.READY, [((), float(self._lanes.recovered()))])
-        yield _gauge(names.MODEL, Counter(_models(lanes)).items())
+        yield gauge(names.LANES, [((agent,), n) for agent, n in Counter(lane.agent.name for lane in lanes).items()])
+        yield value(names.READY, float(self._lanes.recovered()))
+        yield gauge(names.MODEL, Counter(_models(lanes)).items())
 
 
 def _models(lanes: Iterable[Lane]) -> Iterator[tuple[str, ...]]:
@@ -105,7 +104,7 @@ def _models(lanes: Iterable[Lane]) -> Iterator[tuple[str, ...]]:
 
 def _counted(totals: Mapping[str, Counts]) -> Iterator[Family]:
     events, letters, keys, machines = map(
-        _counter, (names.EVENTS, names.DEAD_LETTERS, names.IDENTITY, names.MACHINE_EVENTS)
+        counter, (names.EVENTS, names.DEAD_LETTERS, names.IDENTITY, names.MACHINE_EVENTS)
     )
     identity: Counter[str] = Counter()
     for agent, (counts, by_channel) in sorted(totals.items()):
@@ -127,10 +126,10 @@ def _worked(by_agent: Mapping[str, list[LaneStats]]) -> Iterator[Family]:
         (names.CHANGES, lambda stats: stats.changes),
         (names.ENGINE_SECONDS, lambda stats: stats.engine_seconds),
     ]
-    for metric, value in sums:
-        family = _counter(metric)
+    for metric, count in sums:
+        family = counter(metric)
         for agent, found in sorted(by_agent.items()):
-            family.add_metric([agent], sum(map(value, found)))
+            family.add_metric([agent], sum(map(count, found)))
         yield family
     tallies: list[tuple[Metric, Callable[[LaneStats], Tally]]] = [
         (names.TRANSACTION_SECONDS, lambda stats: stats.transaction_times),
@@ -138,15 +137,12 @@ def _worked(by_agent: Mapping[str, list[LaneStats]]) -> Iterator[Family]:
         (names.LATENCY, lambda stats: stats.latency),
     ]
     for metric, tally in tallies:
-        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-        for agent, found in sorted(by_agent.items()):
-            histogram.add_metric([agent], *_histogram(metric.buckets, [tally(stats) for stats in found]))
-        yield histogram
+        yield histogram(metric, [((agent,), map(tally, found)) for agent, found in sorted(by_agent.items())])
 
 
 def _standing(lanes: Iterable[Lane], now: float) -> Iterator[Family]:
     families = {
-        metric: _gauge(metric, [])
+        metric: gauge(metric)
         for metric in (names.STATE_ENTRIES, names.RECOVERY_LEFT, names.TIMERS, names.TIMERS_LATE, names.STUCK_SECONDS)
     }
     for lane in lanes:
@@ -162,23 +158,3 @@ def _standing(lanes: Iterable[Lane], now: float) -> Iterator[Family]:
             families[names.TIMERS].add_metric(labels, processor.timers())
             families[names.TIMERS_LATE].add_metric(labels, 0.0 if due is None else max(0.0, now - due / 1000))
     yield from families.values()
-
-
-def _histogram(bounds: Iterable[float], tallies: list[Tally]) -> tuple[list[tuple[str, float]], float]:
-    """Prometheus's buckets, each of which holds those below it too, and the sum."""
-    buckets, total = [], 0
-    for number, bound in enumerate([*map(str, bounds), "+Inf"]):
-        total += sum(tally.counts[number] for tally in tallies)
-        buckets.append((bound, float(total)))
-    return buckets, sum(tally.total for tally in tallies)
-
-
-def _counter(metric: Metric) -> CounterMetricFamily:
-    return CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-
-
-def _gauge(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family

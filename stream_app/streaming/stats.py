@@ -4,7 +4,7 @@ The rule: counting costs next to nothing. A count is made per slice or per trans
 exporter. Numbers only grow, over the lane's life and over its return to this process; those that say "now" say so.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +30,17 @@ class Tally:
         """Count a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def observe_all(self, values: list[float]) -> None:
+        """Count many at once; the list is sorted."""
+        values.sort()
+        below = 0
+        for number, bound in enumerate(self.bounds):
+            upto = bisect_right(values, bound, below)
+            self.counts[number] += upto - below
+            below = upto
+        self.counts[-1] += len(values) - below
+        self.total += sum(values)
 
 
 @dataclass(slots=True)

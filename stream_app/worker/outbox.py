@@ -9,6 +9,7 @@ import orjson
 
 from stream_app.ingest import Refusal
 from stream_app.ingest.dead_letters import PARSING, SCORING, Origin, dead_letter_content
+from stream_app.ops.correlation import correlated
 from stream_app.streaming.processor import OWN, InputRecord, Output
 from stream_app.topics import Manifest
 from stream_app.worker.messages import KIND, OURS
@@ -46,8 +47,7 @@ def transition_output(topic: str, document: Mapping[str, Any], key: bytes) -> Ou
     """A transition, also readable as a CloudEvent in binary mode (formats.md, "A transition")."""
     if log.isEnabledFor(logging.DEBUG):
         moved = {name: document[name] for name in ("subject", "ladder", "from", "to", "seq")}
-        correlation = document["cause"].get("event_id")
-        log.debug("transition", extra={"correlation_id": correlation, "transition_id": document["id"], **moved})
+        log.debug("transition", extra={**correlated(document), **moved})
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", document["id"].encode()),

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from stream_app.serving.projection.store import open_store
 from stream_app.topics import Manifest
-from tests.lanes.process import ROOT, WorkerProcess, until
+from tests.lanes.process import until
 from tests.pipeline.models import TEXT
-from tests.pipeline.system import COMMAND, run
+from tests.pipeline.system import CommandProcess, run
 from tests.projection.asking import project_desk
 from tests.projection.feeding import new_topics, output, send
 from tests.projection.histories import some_leads
@@ -31,20 +30,11 @@ NARROWER = [positive_data_acceptance]
 """A schema can't say which cursors, stages and times before a lead's clock there are: those are refused with 400."""
 
 
-class Server(WorkerProcess):
+class Server(CommandProcess):
     """`stream-app serve`."""
 
     def __init__(self, directory: Path, words: list[str]) -> None:
-        super().__init__(directory, "serve", {})
-        self.words = words
-
-    def start(self) -> "Server":
-        """Start it."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", *self.words], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-            )
-        return self
+        super().__init__(directory, "serve", ["serve", *words])
 
     async def url(self) -> str:
         """Where it listens, once it does."""

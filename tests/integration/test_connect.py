@@ -81,13 +81,14 @@ async def test_from_the_topic_to_the_vendor_and_all_about_what_is_parked(broker:
                 return "user:bad" in receiver.effects() and await system.parked() == {}
 
             await until(sent, 20, one.said)
-            receiver.refused = {"user:0"}
+            receiver.refused, receiver.words = {"user:0"}, "unknown: ann@acme.example"
             await system.write([transition("user:0", 99)])
             await system.done(process=one)
             await _parked(system.place, "drop", "--all")
             assert await system.parked() == {}
             assert one.stop() == 0, one.said()
         assert "delivered" in one.said()
+        assert "HTTP 400: unknown: ***@***" in one.said()  # what a vendor writes may name a person
     assert receiver.effects() == {**numbers(1, 3 * EACH), "user:bad": [1]}
     assert set(receiver.times().values()) == {1}
     assert receiver.unverified == 0
@@ -130,6 +131,13 @@ async def test_a_lead_with_a_user_id_is_found_by_its_linked_address(broker: str,
     assert 'leadscorer_connector_sent_total{connector="crm",result="ok"} 1.0' in told
     assert 'leadscorer_connector_queue{connector="crm"} 0.0' in told
     assert 'leadscorer_connector_delay_seconds_count{connector="crm"} 1.0' in told
+    assert 'leadscorer_connector_failures_total{connector="crm",kind="refused"} 0.0' in told
+    states = {
+        name: f'leadscorer_connector_{name}{{connector="crm"}}' for name in ("ready", "oldest_seconds", "stuck_seconds")
+    }
+    assert [f"{states[name]} {value}" in told for name, value in zip(states, ("1.0", "0.0", "0.0"), strict=True)] == [
+        True
+    ] * 3
     assert list(vendor.contacts) == ["ann@x.example"]
     assert "1 skipped: no email" in process.said()
 

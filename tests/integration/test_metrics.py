@@ -10,7 +10,7 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream_app.ops.metric_names import METRICS
-from tests.lanes.process import until
+from tests.lanes.process import WorkerProcess, until
 from tests.pipeline.desk import event
 from tests.pipeline.models import TEXT
 from tests.pipeline.story import write
@@ -27,8 +27,8 @@ def get(port: int, path: str) -> tuple[int, str]:
     return answer.status, answer.read().decode()
 
 
-async def port_of(worker: ScoringWorker) -> int:
-    """Where the worker serves, once it says so."""
+async def port_of(worker: WorkerProcess) -> int:
+    """Where a process serves, once it says so."""
 
     async def says() -> bool:
         return "/metrics" in worker.said()

@@ -24,8 +24,8 @@ COMMAND = [sys.executable, "-c", "from stream_app.cli import main; main()"]
 _numbers = itertools.count()
 
 
-class ScoringWorker(WorkerProcess):
-    """`stream-app worker`, to start, stop and kill."""
+class CommandProcess(WorkerProcess):
+    """`stream-app` with some words, to start, stop and kill."""
 
     def __init__(self, directory: Path, name: str, words: list[str]) -> None:
         super().__init__(directory, name, {})
@@ -35,7 +35,7 @@ class ScoringWorker(WorkerProcess):
         """Start it (again)."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "worker", *self.words], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                [*COMMAND, *self.words], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
         return self
 
@@ -47,6 +47,13 @@ class ScoringWorker(WorkerProcess):
             return self.said().splitlines().count("ready") >= times
 
         await until(is_ready, within, lambda: self.said()[-3000:])
+
+
+class ScoringWorker(CommandProcess):
+    """`stream-app worker`."""
+
+    def __init__(self, directory: Path, name: str, words: list[str]) -> None:
+        super().__init__(directory, name, ["worker", *words])
 
 
 @dataclass

@@ -100,6 +100,17 @@ class ProjectionContract:
         await take(projection, tombstone(0, "user:bob"), score(2, "user:cyd", 1, 5), begin=0)
         assert await names(projection) == ["user:ann", "user:bob", "user:cyd"]
 
+    async def test_what_is_left_out_is_told(self, projection: Projection) -> None:
+        """Before the stored position, whole slices and parts; older than the record that is there, or was."""
+        generation = await projection.begin()
+        old = [score(0, "user:ann", 3, 5), tombstone(1, "user:bob")]
+        assert await projection.apply(generation, [Slice(SCORES, 0, 2, old)]) == []
+        assert await projection.apply(generation, [Slice(SCORES, 0, 2, old)]) == old
+        more = [old[1], score(2, "user:ann", 2, 9), score(3, "user:ann", 4, 9), tombstone(4, "user:ann")]
+        more += [score(5, "user:ann", 4, 9), score(6, "user:ann", 5, 9)]
+        slices = [Slice(SCORES, 1, 7, more), Slice(MOVES, 0, 1, [move(0, "user:ann", 1)])]
+        assert await projection.apply(generation, slices) == [more[0], more[1], more[4]]
+
     async def test_a_gap_is_refused(self, projection: Projection) -> None:
         """A store that lost its last second says so, and takes nothing that lies behind it."""
         generation = await projection.begin()

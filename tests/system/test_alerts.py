@@ -5,20 +5,28 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
 
+import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from stream_app.local.process import KeptProcess
+from stream_app.local.valkey import ValkeyServer
+from tests.conftest import start_or_skip
+from tests.integration.test_api import Server
 from tests.integration.test_metrics import port_of
 from tests.lanes.process import ROOT, until
 from tests.lanes.prometheus import Prometheus, promtool
 from tests.pipeline.desk import event
 from tests.pipeline.models import TEXT
-from tests.pipeline.system import COMMAND, ScoringWorker, System
+from tests.pipeline.system import COMMAND, CommandProcess, System, run
+from tests.vendors.configs import webhook_text
+from tests.vendors.process import ConnectProcess
+from tests.vendors.webhook import Receiver
 
 DASHBOARDS = sorted((ROOT / "ops" / "grafana" / "dashboards").glob("*.json"))
 
@@ -50,15 +58,15 @@ async def lag_exporter(system: System) -> AsyncIterator[int]:
 
 
 async def traffic(system: System, bad: bool) -> None:
-    """Events of now, for ever: of thirty leads, or such as are refused."""
+    """Events of now, for ever: forty of each lead, so that there are transitions all the time; or such as are refused."""
     topic, number = system.topic("web-events"), 0
     async with AIOKafkaProducer(bootstrap_servers=system.broker) as producer:
         while True:
             for _ in range(20):
                 number += 1
                 now = time.time_ns() // 1_000_000
-                text = json.dumps(event(now * 1000 + number, now, user=f"u{number % 30}")).encode()
-                await producer.send(topic, b"bad" if bad else text, b"user:u%d" % (number % 30), timestamp_ms=now)
+                text = json.dumps(event(now * 1000 + number, now, user=f"u{number // 40}")).encode()
+                await producer.send(topic, b"bad" if bad else text, b"user:u%d" % (number // 40), timestamp_ms=now)
             await asyncio.sleep(0.1)
 
 
@@ -73,22 +81,60 @@ def queries() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.timeout(180)
+class Running:
+    """Every process of a system, each with metrics on a port: a worker, the lag's exporter, a projector, a server, a connector."""
+
+    def __init__(self, system: System, valkey: ValkeyServer, receiver: Receiver) -> None:
+        self.system, self.valkey, self.receiver = system, valkey, receiver
+        self.worker = system.worker("one", "--metrics-port", "0")
+        self.jobs: dict[str, list[str]] = {}
+        self.url = self.token = ""
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Start them; they end with the stack."""
+        system, folder = self.system, self.system.directory
+        place = ["--bootstrap", system.broker, "--prefix", system.manifest.prefix, "--metrics-port", "0"]
+        shown = [*place, "--redis", self.valkey.url, "--model", str(system.model_file)]
+        keys = ["--keys", str(folder / "keys.json")]
+        self.token = (await run("serve", "keys", "create", "test", *keys)).decode().strip()
+        (folder / "crm.yaml").write_text(webhook_text(self.receiver.hook, "retry: {give_up: 0m}"))
+        server = Server(folder, [*shown, *keys, "--port", "0"])
+        connector = ConnectProcess(folder, "connect", ["crm", "--config", str(folder / "crm.yaml"), *place])
+        projector = CommandProcess(folder, "projector", ["projector", *shown])
+        processes = {"worker": self.worker, "projector": projector, "serve": server, "connect": connector}
+        for process in processes.values():
+            stack.enter_context(process)
+        self.jobs = {job: [f"127.0.0.1:{await port_of(process)}"] for job, process in processes.items()}
+        self.jobs["lag"] = [f"127.0.0.1:{await stack.enter_async_context(lag_exporter(system))}"]
+        self.url = await server.url()
+        await self.worker.ready()
+
+    async def visits(self) -> NoReturn:
+        """Somebody who looks at the queue, for ever."""
+        async with aiohttp.ClientSession(self.url, headers={"Authorization": f"Bearer {self.token}"}) as client:
+            while True:
+                async with client.get("/api/v1/leads") as answer:
+                    await answer.read()
+                await asyncio.sleep(0.2)
+
+
+@pytest.mark.timeout(300)
 async def test_alerts_fire_and_dashboards_show(broker: str, tmp_path: Path) -> None:
     """While all is well nothing fires and every panel has data; then what is broken is told by its alert."""
     model = tmp_path / "small.yaml"
     model.write_text(TEXT)
     system = await System(broker, tmp_path, model, partitions=2, clock="wall").create()
-    with system.worker("one", "--metrics-port", "0") as worker:
-        port = await port_of(worker)
-        await worker.ready()
-        async with lag_exporter(system) as lag_port:
-            jobs = {"worker": [f"127.0.0.1:{port}"], "lag": [f"127.0.0.1:{lag_port}"]}
-            with Prometheus(tmp_path / "prometheus", jobs) as prometheus:
-                await watched(system, prometheus, worker)
+    valkey = ValkeyServer(tmp_path / "valkey", persist=False)
+    start_or_skip(valkey)
+    async with AsyncExitStack() as stack:
+        stack.callback(valkey.kill)
+        running = Running(system, valkey, await stack.enter_async_context(Receiver()))
+        await running.start(stack)
+        with Prometheus(tmp_path / "prometheus", running.jobs) as prometheus:
+            await watched(running, prometheus)
 
 
-async def watched(system: System, prometheus: Prometheus, worker: ScoringWorker) -> None:
+async def watched(running: Running, prometheus: Prometheus) -> None:
     """From a good start to the end of the only worker."""
     unseen: list[str] = []
 
@@ -99,13 +145,13 @@ async def watched(system: System, prometheus: Prometheus, worker: ScoringWorker)
     async def is_up() -> bool:
         return await asyncio.to_thread(prometheus.up)
 
-    def fires(*names: str) -> Callable[[], Awaitable[bool]]:
-        async def fire() -> bool:
+    async def fire(*names: str, within: float = 40.0) -> None:
+        async def all_fire() -> bool:
             return set(names) <= await asyncio.to_thread(prometheus.firing)
 
-        return fire
+        await until(all_fire, within, lambda: f"only {prometheus.firing()} of {names}")
 
-    good = asyncio.create_task(traffic(system, bad=False))
+    good = [asyncio.create_task(traffic(running.system, bad=False)), asyncio.create_task(running.visits())]
     await until(is_up, 30.0, prometheus.said)
     await until(all_show, 60.0, lambda: f"no data: {unseen}")
     rules = prometheus.rules()
@@ -116,11 +162,17 @@ async def watched(system: System, prometheus: Prometheus, worker: ScoringWorker)
 
     await until(is_quiet, 20.0, lambda: str(prometheus.firing()))  # but for what was so before the first event
 
-    flood = asyncio.create_task(traffic(system, bad=True))
-    await until(fires("DeadLetters"), 30.0, lambda: str(prometheus.firing()))
+    flood = asyncio.create_task(traffic(running.system, bad=True))
+    await fire("DeadLetters")
     flood.cancel()
-    worker.kill()
-    told = ("WorkerDown", "NoWorkers", "GroupStopped")
-    await until(fires(*told), 40.0, lambda: str(prometheus.firing()))
-    good.cancel()
-    await asyncio.gather(good, flood, return_exceptions=True)
+    running.receiver.status = 400
+    await fire("RecordsParked")
+    running.receiver.status = 503
+    await fire("ConnectorCircuitOpen")
+    running.valkey.kill()
+    await fire("ApiNotReady", "ApiErrors", "ProjectionRetries", "ProjectionStuck", "ProjectionDelayed", within=100.0)
+    running.worker.kill()
+    await fire("WorkerDown", "NoWorkers", "GroupStopped")
+    for task in (*good, flood):
+        task.cancel()
+    await asyncio.gather(*good, flood, return_exceptions=True)

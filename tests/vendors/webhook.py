@@ -23,6 +23,7 @@ class Receiver(StandIn):
         super().__init__()
         self._webhook = Webhook(secret)
         self.refused: set[str] = set()
+        self.words = "no such person here"
         self.status = 204
         self.unverified = 0
         self.deliveries: list[tuple[str, Any]] = []
@@ -44,7 +45,7 @@ class Receiver(StandIn):
             return web.Response(status=self.status, headers={"Location": "/hook"})
         payload = json.loads(body)
         if payload["data"].get("lead") in self.refused:
-            return web.Response(status=400, text="no such person here")
+            return web.Response(status=400, text=self.words)
         self.deliveries.append((request.headers["webhook-id"], payload))
         return web.Response(status=self.status)
 

@@ -27,7 +27,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def create_app(settings: Settings, projection: Projection, keyring: Keyring) -> ASGIApp:
     """The application. It opens and closes nothing: the projection is the caller's."""
-    service = Service(settings, projection, keyring)
+    return app_of(Service(settings, projection, keyring))
+
+
+def app_of(service: Service) -> ASGIApp:
+    """The same, of a service that others look at too."""
     document = orjson.dumps(openapi(), option=orjson.OPT_INDENT_2)
 
     async def described(request: Request) -> Response:
@@ -63,7 +67,7 @@ class Gate:
             if problem is not None:
                 await problem.response()(scope, receive, send)
                 return
-            scope = {**scope, "path": scope["raw_path"].decode("ascii", "replace")}
+            scope["path"] = scope["raw_path"].decode("ascii", "replace")  # in place: who counts answers sees the route
         await self._app(scope, receive, send)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import uvicorn
 
 from stream_app.errors import KnownError
-from stream_app.serving.api.app import create_app
+from stream_app.serving.api.app import app_of
 from stream_app.serving.api.keyring import Keyring
-from stream_app.serving.api.service import Settings
+from stream_app.serving.api.observed import ApiMetrics, observed
+from stream_app.serving.api.service import Service, Settings
 from stream_app.serving.projection.store import open_store
 
 _log = logging.getLogger(__name__)
@@ -48,12 +49,16 @@ def serve(
     key_file: Path,
     host: str,
     port: int,
+    metrics: tuple[str, int, str] | None = None,
     listening: Callable[[int], None] = lambda port: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `listening` is told the port. Raises `KnownError` where it can't."""
+    """Serve until SIGTERM or SIGINT; `listening` is told the port. Raises `KnownError` where it can't.
+
+    `metrics`: a host and a port to serve metrics and health on, and the name of the cluster in them.
+    """
     keyring = Keyring(key_file)
     keyring.keys()  # a damaged file is told at once
-    asyncio.run(_serve(settings, redis, keys, keyring, host, port, listening))
+    asyncio.run(_serve(settings, redis, keys, keyring, host, port, metrics, listening))
 
 
 async def _serve(
@@ -63,11 +68,19 @@ async def _serve(
     keyring: Keyring,
     host: str,
     port: int,
+    metrics: tuple[str, int, str] | None,
     listening: Callable[[int], None],
 ) -> None:
-    async with open_store(redis, keys) as store:
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(redis, keys))
+        service = Service(settings, store, keyring)
+        app = app_of(service)
+        if metrics is not None:
+            meter = ApiMetrics()
+            app = meter.counted(app)
+            await stack.enter_async_context(observed(meter, service, *metrics))
         config = uvicorn.Config(
-            create_app(settings, store, keyring),
+            app,
             host=host,
             port=port,
             log_config=None,

@@ -1,4 +1,5 @@
 -- Takes one slice (base.py) whole: its changes, and the position behind it.
+-- Answers what became of it, the stored position, and which changes are older than what is there.
 -- KEYS: the prefix. ARGV: generation, place, begin, end, changes (MessagePack), moves kept, seconds a guard is kept.
 local prefix, generation, place = KEYS[1], ARGV[1], ARGV[2]
 local first, last, keep, guarded = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[7]
@@ -9,7 +10,7 @@ if known[1] ~= generation and known[2] ~= generation then return {'gone', 0} end
 local base = prefix .. 'g' .. generation .. ':'
 local position = tonumber(call('HGET', base .. 'positions', place) or '0')
 if first > position then return {'gap', position} end
-if last <= position then return {'taken', position} end
+if last <= position then return {'passed', position} end
 
 local function row_of(subject, key) return base .. subject .. ':' .. key end
 local function guard_of(subject, key) return base .. 'guard:' .. subject .. ':' .. redis.sha1hex(key) end
@@ -64,10 +65,10 @@ function take.score(subject, key, revision, at, value, lists, values, names, pla
   local row = row_of(subject, key)
   local old = call('HMGET', row, 'revision', 'names', 'struck')
   if old[1] then
-    if tonumber(old[1]) >= revision then return end
+    if tonumber(old[1]) >= revision then return false end
   else
     local guard = call('HMGET', guard_of(subject, key), 'revision', 'erased')
-    if tonumber(guard[1] or '0') >= revision or tonumber(guard[2] or '-1') >= at then return end
+    if tonumber(guard[1] or '0') >= revision or tonumber(guard[2] or '-1') >= at then return false end
   end
   if old[2] == names then
     call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'places', places)
@@ -127,11 +128,12 @@ function take.brought(account, lead, entry)
   if entry then call('HSET', members, lead, entry) else call('HDEL', members, lead) end
 end
 
-for _, change in ipairs(cmsgpack.unpack(ARGV[5])) do
-  if change[2] >= position then
-    take[change[1]](change[3], change[4], change[5], change[6], change[7], change[8], change[9], change[10], change[11])
-  end
+local older = {}  -- which of them were left out
+for i, change in ipairs(cmsgpack.unpack(ARGV[5])) do
+  if change[2] < position or take[change[1]](
+    change[3], change[4], change[5], change[6], change[7], change[8], change[9], change[10], change[11]
+  ) == false then older[#older + 1] = i end
 end
 enter_waiting()
 call('HSET', base .. 'positions', place, last)
-return {'taken', last}
+return {'taken', last, older}

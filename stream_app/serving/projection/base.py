@@ -104,8 +104,8 @@ class Projection(Protocol):
     async def positions(self, generation: int) -> dict[Place, int]:
         """The next offset of each partition that the generation has anything of."""
 
-    async def apply(self, generation: int, slices: Sequence[Slice]) -> None:
-        """Take slices, in order. What lies before the stored position is passed over.
+    async def apply(self, generation: int, slices: Sequence[Slice]) -> list[Change]:
+        """Take slices, in order; the changes that were left out: before the stored position, or older than what is there.
 
         Raises `GoneError`, or `GapError` where a slice begins behind the stored position; slices before it are taken.
         """

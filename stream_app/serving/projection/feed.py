@@ -6,6 +6,7 @@ or everything, is brought up to date all the same.
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.serving.projection.base import Place, Projection, Slice
 from stream_app.serving.projection.changes import STATES, TOPICS, NotOursError, Ranked, change_of
+from stream_app.serving.projection.watch import Watch
 from stream_app.streaming.processor import InputRecord
 from stream_app.topics import Manifest
 
@@ -54,7 +56,12 @@ class Feed:
     """Feeds one generation from the partitions that a consumer has. While the store takes some slices, the next are made."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, projection: Projection, bases: Mapping[str, str], ranked: Ranked = frozenset()
+        self,
+        consumer: AIOKafkaConsumer,
+        projection: Projection,
+        bases: Mapping[str, str],
+        ranked: Ranked = frozenset(),
+        watch: Watch | None = None,
     ) -> None:
         self.generation = -1
         self.taken = 0
@@ -63,6 +70,7 @@ class Feed:
         self._projection = projection
         self._bases = bases
         self._ranked = ranked
+        self._watch = watch
         self._next: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
         self._under_way: asyncio.Task[None] | None = None
@@ -71,6 +79,15 @@ class Feed:
     def reached(self) -> dict[Place, int]:
         """The position that the store has of each partition."""
         return {(place.topic, place.partition): offset for place, offset in self._reached.items()}
+
+    def left(self) -> dict[Place, int]:
+        """Offsets that the store has not, of each partition, as far as the consumer knows."""
+        found: dict[Place, int] = {}
+        for place, reached in self._reached.items():
+            if place in self._consumer.assignment():
+                end = self._consumer.last_stable_offset(place)
+                found[place.topic, place.partition] = max(0, (end or 0) - reached)
+        return found
 
     async def aim(self, generation: int, places: Iterable[TopicPartition]) -> None:
         """Read on where a generation stands. Raises `ShrunkError`."""
@@ -98,15 +115,18 @@ class Feed:
         batches = await self._consumer.getmany(*self._next, timeout_ms=wait_ms, max_records=AT_ONCE)
         slices: list[Slice] = []
         count = 0
+        times: dict[Place, list[int]] = {}
         for place, records in batches.items():
             if place in self._next and records:
+                if self._watch is not None:
+                    times[place.topic, place.partition] = [record.timestamp for record in records]
                 slices += await self._slices(place, self._next[place], records)
                 self._next[place] = records[-1].offset + 1
                 count += len(records)
         slices += await self._markers(batches)
         await self.settle()
         if slices:
-            self._under_way = asyncio.create_task(self._apply(slices, dict(self._next), count))
+            self._under_way = asyncio.create_task(self._apply(slices, dict(self._next), count, times))
         if not batches:
             await self.settle()
         return count
@@ -126,10 +146,15 @@ class Feed:
             if not task.cancelled():
                 task.exception()  # looked at
 
-    async def _apply(self, slices: Sequence[Slice], reached: dict[TopicPartition, int], count: int) -> None:
-        await self._projection.apply(self.generation, slices)
+    async def _apply(
+        self, slices: Sequence[Slice], reached: dict[TopicPartition, int], count: int, times: Mapping[Place, list[int]]
+    ) -> None:
+        began = time.monotonic()
+        older = await self._projection.apply(self.generation, slices)
         self._reached = reached
         self.taken += count
+        if self._watch is not None:
+            self._watch.applied(slices, older, times, time.monotonic() - began)
 
     async def _markers(self, batches: Collection[TopicPartition]) -> list[Slice]:
         """Slices of nothing: transaction markers take offsets, and only the consumer's position goes past them."""
@@ -153,6 +178,8 @@ class Feed:
                 change = change_of(base, record, self._ranked)
             except NotOursError as error:
                 self.passed_over += 1
+                if self._watch is not None:
+                    self._watch.unreadable[base] += 1
                 _log.warning("passed over: %s", error)
                 change = None
             if change is not None:

@@ -33,11 +33,11 @@ class _Generation:
     floors: dict[_Who, int] = field(default_factory=dict)
     erased: dict[str, int] = field(default_factory=dict)
 
-    def take(self, change: Change) -> None:
-        """Apply a change."""
+    def take(self, change: Change) -> bool:
+        """Apply a change; False where it is older than what is there."""
         match change:
             case Scored():
-                self._score(change)
+                return self._score(change)
             case Gone(_, subject, key):
                 self._remove((subject, key))
             case Moved(_, subject, key, value):
@@ -56,17 +56,19 @@ class _Generation:
                     members.pop(lead, None)
                 else:
                     members[lead] = entry
+        return True
 
-    def _score(self, change: Scored) -> None:
+    def _score(self, change: Scored) -> bool:
         who = change.subject, change.key
         old = self.scores.get(who)
         if old is not None and old.revision >= change.revision:
-            return
+            return False
         if old is None and change.revision <= self.floors.get(who, 0):
-            return
+            return False
         if old is None and change.subject == "lead" and change.at <= self.erased.get(change.key, -1):
-            return
+            return False
         self.scores[who] = change
+        return True
 
     def _remove(self, who: _Who) -> None:
         old = self.scores.pop(who, None)
@@ -130,8 +132,9 @@ class Memory:
         """See Projection."""
         return dict(self._all[generation].positions) if generation in self._all else {}
 
-    async def apply(self, generation: int, slices: Sequence[Slice]) -> None:
+    async def apply(self, generation: int, slices: Sequence[Slice]) -> list[Change]:
         """See Projection."""
+        older: list[Change] = []
         for one in slices:
             if generation not in (self._live, self._building):
                 raise GoneError(f"generation {generation} is neither live nor being built")
@@ -140,9 +143,10 @@ class Memory:
             if one.begin > position:
                 raise GapError(f"{one.place}: {position} is stored, the slice begins at {one.begin}")
             for change in one.changes:
-                if change.offset >= position:
-                    known.take(change)
+                if change.offset < position or not known.take(change):
+                    older.append(change)
             known.positions[one.place] = max(position, one.end)
+        return older
 
     async def lose(self, generation: int) -> None:
         """See Projection."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
@@ -23,10 +24,12 @@ from stream_app.serving.projection.base import GapError, GoneError, Projection
 from stream_app.serving.projection.changes import Ranked
 from stream_app.serving.projection.feed import Feed, ShrunkError, bases_read, ends_of, new_consumer, places_of
 from stream_app.serving.projection.store import refused
+from stream_app.serving.projection.watch import Watch
 from stream_app.topics import Manifest
 
 _COMMIT_EVERY_S = 1.0
 _SWEEP_EVERY_S = 60.0
+_WATCH_EVERY_S = 1.0
 _WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _AWAY = (StoreConnectionError, StoreTimeoutError, BusyLoadingError)
 
@@ -69,23 +72,29 @@ async def partitions_of(settings: Settings) -> list[TopicPartition]:
 
 
 async def project(
-    settings: Settings, projection: Projection, stop: asyncio.Event, ready: Callable[[], None] = lambda: None
+    settings: Settings,
+    projection: Projection,
+    stop: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
+    watch: Watch | None = None,
 ) -> None:
     """Keep the projection in step until `stop` is set; `ready` is called once, when it has caught up for the first time.
+
+    `watch` is told what is done.
 
     Raises `KnownError` where broker, topics or server are not there at the start, or Kafka refuses later.
     """
     places = await partitions_of(settings)
     bases = bases_read(settings.manifest, settings.states)
     consumer = new_consumer(settings.bootstrap, group_id=settings.group)
-    assignments = _Assignments()
+    assignments, watch = _Assignments(), watch or Watch()
+    feed = Feed(consumer, projection, bases, settings.ranked, watch)
+    watching = asyncio.create_task(_keep_watch(watch, feed))
+    watching.add_done_callback(_watch_ended)
     try:
         await consumer.start()
         consumer.subscribe(list(bases), listener=assignments)
-        projector = _Projector(
-            consumer, projection, Feed(consumer, projection, bases, settings.ranked), places, assignments, ready
-        )
-        await projector.run(stop)
+        await _Projector(consumer, projection, feed, places, assignments, ready, watch).run(stop)
     except KafkaConnectionError:
         raise KnownError(f"Kafka no longer answers at {settings.bootstrap}") from None
     except KafkaError as error:
@@ -93,7 +102,21 @@ async def project(
     except RedisError as error:
         raise KnownError(refused(error)) from None
     finally:
+        watching.cancel()
         await consumer.stop()
+
+
+def _watch_ended(watching: asyncio.Task[NoReturn]) -> None:
+    """A defect, unless it was told to end: records go on."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        _log.error("what is left to project is known no more", exc_info=error)
+
+
+async def _keep_watch(watch: Watch, feed: Feed) -> NoReturn:
+    """By itself, so that what is left is known while the server does not answer."""
+    while True:
+        watch.stands(feed.left())
+        await asyncio.sleep(_WATCH_EVERY_S)
 
 
 class _Projector:
@@ -107,7 +130,9 @@ class _Projector:
         places: list[TopicPartition],
         assignments: _Assignments,
         ready: Callable[[], None],
+        watch: Watch,
     ) -> None:
+        self._watch = watch
         self._consumer, self._projection, self._feed = consumer, projection, feed
         self._places, self._assignments, self._ready = places, assignments, ready
         self._committed_at = 0.0
@@ -125,6 +150,7 @@ class _Projector:
             except _AWAY as error:
                 wait = _WAITS_S[min(failures, len(_WAITS_S) - 1)]
                 _log.warning("%s; asking again in %s s", refused(error), wait)
+                self._watch.failed("unreachable", refused(error))
                 failures += 1
                 self._assignments.changed = True
                 with suppress(TimeoutError):
@@ -133,6 +159,7 @@ class _Projector:
                 self._assignments.changed = True  # a partition went while it was read
             except (GapError, GoneError) as error:
                 _log.warning("%s: reading on from where the server stands", error)
+                self._watch.failed("gap" if isinstance(error, GapError) else "gone")
                 self._assignments.changed = True
         with suppress(*_AWAY, GapError, GoneError):
             await self._feed.settle()
@@ -159,6 +186,7 @@ class _Projector:
             await self._feed.aim(generation, self._consumer.assignment())
         except ShrunkError as error:
             _log.warning("%s: building anew", error)
+            self._watch.failed("shrunk")
             await self._projection.lose(generation)
             self._assignments.changed = True
         except IllegalStateError:
@@ -168,6 +196,7 @@ class _Projector:
         """Whether the generation is still the live one, and has caught up; and now and then, what is left of others."""
         if not self._assignments.changed:
             known = await self._projection.generations()
+            self._watch.looked(known)
             if known.live != self._feed.generation:
                 raise GoneError(f"generation {known.live} is live now")
             if known.ready and not self._ready_said:

@@ -91,20 +91,20 @@ class Store:
         found = await _answer(self._redis.hgetall(self._key(generation, "positions")))
         return {_place(place): int(position) for place, position in found.items()}
 
-    async def apply(self, generation: int, slices: Sequence[Slice]) -> None:
+    async def apply(self, generation: int, slices: Sequence[Slice]) -> list[Change]:
         """See Projection."""
-        if not slices:
-            return
         calls = [
             (generation, _told(one.place), one.begin, one.end, _packed(one.changes), MOVES, GUARD_SECONDS)
             for one in slices
         ]
-        for one, (said, position) in zip(slices, await self._scripts("apply", calls), strict=True):
+        older: list[Change] = []
+        for one, (said, position, *left) in zip(slices, await self._scripts("apply", calls), strict=True):
             if said == b"gone":
                 raise GoneError(f"generation {generation} is neither live nor being built")
             if said == b"gap":
-                topic, partition = one.place
-                raise GapError(f"{topic}, partition {partition}: {position} is stored, the slice begins at {one.begin}")
+                raise GapError(f"{_told(one.place)}: {position} is stored, the slice begins at {one.begin}")
+            older += one.changes if said == b"passed" else [one.changes[number - 1] for number in left[0]]
+        return older
 
     async def lose(self, generation: int) -> None:
         """See Projection."""
