@@ -13,7 +13,7 @@ from stream_app.engine.activity import Activity
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.times import format_time, parse_time
 from stream_app.history.progress import Progress
-from stream_app.history.tracks import Document, End, Made, Past, Sides, Step, Survey, Tracks, Version, survey
+from stream_app.history.tracks import Document, End, Made, Past, Sides, Step, Survey, Tracks, Version, side_of, survey
 from stream_app.runtime.lead import Lead
 
 What = Literal["event", "decay", "version", "end", "record"]
@@ -123,6 +123,11 @@ class Then(NamedTuple):
     version: Version
     then: Lead | None
     today: Lead | None
+
+    @property
+    def sides(self) -> Sides:
+        """What would have been published."""
+        return Sides(side_of(self.then), side_of(self.today))
 
 
 def moment_of(past: Past, at: int, progress: Progress = lambda what, done, total: None) -> list[Then]:
