@@ -20,6 +20,7 @@ from stream_app.history.lead_rows import Row, Then
 from stream_app.history.tracks import Document, Side, Version
 
 _DIGITS = 6  # of a version
+_SECONDS = 19  # characters of a time
 _WHAT = 30  # columns, at least, that tell what happened
 _ID = 13  # characters of an event's id
 _DIM, _DIFFERS = "dim", "bold"
@@ -32,13 +33,13 @@ def draw_history(past: LeadPast, rows: Sequence[Row], total: int, console: Conso
     if not rows:
         console.print(Text("\nnothing of this lead is retained since then", _DIM))
         return
-    columns, left_out = _columns(rows, console.width)
+    columns, said = _columns(rows, console.width)
     console.print(Text(""))
     console.print(_table(past, rows, columns))
     if total > len(rows):
         console.print(Text(f"and {total - len(rows)} before: --limit {total} shows them", _DIM))
-    if left_out:
-        console.print(Text(f"the same in all rows, or without room: {', '.join(left_out)} (--json has all)", _DIM))
+    for line in said:
+        console.print(Text(line, _DIM))
     console.print(Text(_summary(rows)))
 
 
@@ -63,7 +64,7 @@ def _named(model: Any) -> str:
 
 
 def _when(at: int) -> str:
-    return moment(format_time(at))
+    return moment(format_time(at))[:_SECONDS]
 
 
 # -- the table ----------------------------------------------------------------------------------------------------------
@@ -72,26 +73,31 @@ Cell = Callable[[Row], Text]
 
 
 def _columns(rows: Sequence[Row], width: int) -> tuple[dict[str, Cell], list[str]]:
-    """The columns of ladders and scores by name, and the names of those left out: what is the same in all rows, and of the
-    others the last where there is no room."""
-    ladders = _names(rows, lambda side: side.stages)
-    scores = _names(rows, lambda side: side.scores)
-    cells: dict[str, Cell] = {name: _score(name) for name in scores}
-    if len(rows) > 1:
-        cells = {name: cell for name, cell in cells.items() if len({_plain(cell(row)) for row in rows} - {""}) > 1}
-    room = width - 2 - _WHAT - sum(2 + _wide(rows, *one) for one in _fixed().items())
-    room -= sum(2 + _wide(rows, name, _stage(name)) for name in ladders)
-    for name in [*cells][:]:
-        room -= 2 + _wide(rows, name, cells[name])
-        if room < 0:
-            del cells[name]
-    return {**cells, **{name: _stage(name) for name in ladders}}, [name for name in scores if name not in cells]
+    """The columns of scores and ladders by name, and what is said of the scores that have none: those that are the same in
+    all rows and on both sides, and of the others the last for which there is no room."""
+    ladders = {name: _stage(name) for name in _names(rows, lambda side: side.stages)}
+    taken = {**_fixed(), **ladders}
+    room = width - 1 - _WHAT - sum(2 + _wide(rows, name, cell) for name, cell in taken.items())
+    scores: dict[str, Cell] = {}
+    same, crowded = [], []
+    for name in _names(rows, lambda side: side.scores):
+        cell = _score(name)
+        found = {cell(row).plain for row in rows} - {""}
+        if len(found) < 2 and "≠" not in "".join(found):
+            same.append(f"{escaped(name)} {''.join(found) or '-'}")
+        elif (room := room - 2 - _wide(rows, name, cell)) < 0:
+            crowded.append(escaped(name))
+        else:
+            scores[name] = cell
+    said = [f"in all rows: {', '.join(same)}"] if same else []
+    said += [f"no room for {', '.join(crowded)}: --json has all"] if crowded else []
+    return {**scores, **ladders}, said
 
 
 def _fixed() -> dict[str, Cell]:
     return {
         "when (UTC)": lambda row: Text(_when(row.at)),
-        "by": lambda row: Text(row.version.model.version[:_DIGITS], _DIM),
+        "version": lambda row: Text(row.version.model.version[:_DIGITS], _DIM),
         "on record": _record,
     }
 
@@ -101,25 +107,21 @@ def _names(rows: Sequence[Row], part: Callable[[Side], dict[str, Any]]) -> list[
 
 
 def _wide(rows: Sequence[Row], name: str, cell: Cell) -> int:
-    return max(len(name), *(len(_plain(cell(row))) for row in rows))
-
-
-def _plain(text: Text) -> str:
-    return text.plain
+    return max(len(name), *(len(cell(row).plain) for row in rows))
 
 
 def _table(past: LeadPast, rows: Sequence[Row], columns: dict[str, Cell]) -> Table:
     table, fixed = draw.columns(), _fixed()
     table.add_column("when (UTC)", no_wrap=True)
     table.add_column("what happened", overflow="fold", ratio=1)
-    table.add_column("by", no_wrap=True)
+    table.add_column("version", no_wrap=True)
     for name in columns:
         table.add_column(escaped(name), no_wrap=True)
     table.add_column("on record", no_wrap=True)
     for row in rows:
         told = [cell(row) for cell in columns.values()]
         table.add_row(
-            fixed["when (UTC)"](row), _what(row, past.past.lead), fixed["by"](row), *told, fixed["on record"](row)
+            fixed["when (UTC)"](row), _what(row, past.past.lead), fixed["version"](row), *told, fixed["on record"](row)
         )
     return table
 
@@ -141,7 +143,7 @@ def _happened(row: Row) -> Text:
     if event is not None:
         told = Text(f"{escaped(event.channel)} {escaped(event.type)}" if event.channel else escaped(event.type))
         if not row.own:
-            return told.append(", of another of its account")
+            return told.append(" of its account" if event.is_account_event else " of another of its account")
         name = escaped(event.event_id)
         return told.append(f" {name if len(name) <= _ID else name[: _ID - 1] + '…'}", _DIM)
     if row.what == "version":
@@ -180,17 +182,21 @@ def _value(side: Side | None, name: str) -> str:
 
 
 def _stage(name: str) -> Cell:
+    """Where it stood on a ladder, with an arrow where it moved."""
+
     def cell(row: Row) -> Text:
-        pairs = zip(row.sides, (row.moves, row.today), strict=True)
-        return _both(*("-" if side is None else _moved(side, name, moves) for side, moves in pairs))
+        then, today = ("-" if side is None else escaped(side.stages.get(name, "-")) for side in row.sides)
+        up, up_today = _arrow(row.moves, name), _arrow(row.today, name)
+        if then == today and (up or not up_today):
+            return _both(up + then, up + then)
+        return Text(f"{then}, today {up_today.strip()}") if then == today else _both(up + then, up_today + today)
 
     return cell
 
 
-def _moved(side: Side, ladder: str, moves: Sequence[Document]) -> str:
+def _arrow(moves: Sequence[Document], ladder: str) -> str:
     last = next((move for move in reversed(moves) if move["ladder"] == ladder), None)
-    arrow = "" if last is None else "↑ " if last["direction"] == "up" else "↓ "
-    return f"{arrow}{escaped(side.stages.get(ladder, '-'))}"
+    return "" if last is None else "↑ " if last["direction"] == "up" else "↓ "
 
 
 def _both(then: str, today: str) -> Text:
@@ -266,7 +272,10 @@ def _part(part: Part) -> Text:
 
 
 def _words(part: Part) -> str:
-    then, today = part.words
-    if then == today or not today:
-        return escaped_note(then)
-    return escaped_note(f"{then} ≠ {today}" if then else today)
+    """A part in words; where the sides differ, both of what differs."""
+    then, today = (words.split("; ") for words in part.words)
+    if "" in part.words or len(then) != len(today):
+        return escaped_note(" ≠ ".join(words for words in part.words if words))
+    return escaped_note(
+        "; ".join(one if one == other else f"{one} ≠ {other}" for one, other in zip(then, today, strict=True))
+    )

@@ -37,8 +37,9 @@ class LeadPast:
     notes: list[str]
 
     def rows(self, progress: Progress = lambda what, done, total: None) -> list[Row]:
-        """All rows, held against the record."""
-        rows = held_against(list(rows_of(self.past, progress)), self.record, self.past.first)
+        """All rows in order of time, held against the record."""
+        found = sorted(rows_of(self.past, progress), key=lambda row: (row.what == "end", row.at))
+        rows = held_against(found, self.record, self.past.first)
         for row in rows:
             if row.what == "end" and row.lead == self.past.lead:
                 row.notes += self._as_stored(row.sides.then)

@@ -56,18 +56,20 @@ def _move(move: Document) -> str:
 
 
 def _deviations(move: Document, told: Document) -> list[str]:
-    """What the record says otherwise of a transition."""
-    notes = []
-    if told["at"] != move["at"]:
-        notes.append(f"on record at {told['at']}")
+    """What the record says otherwise of a transition, as one note or none."""
+    parts = [f"at {told['at']}"] if told["at"] != move["at"] else []
     if told["model"] != move["model"]:
-        notes.append(f"on record under {told['model']['id']} {told['model']['version'][:_SHORT]}")
+        parts.append(f"under {_named(told)}")
     here, there = move["scores"]["after"], told["scores"]["after"]
     for name in dict.fromkeys((*here, *there)):
         mine, theirs = here.get(name), there.get(name)
         if mine is None or theirs is None or abs(mine - theirs) > _CLOSE:
-            notes.append(f"on record with {name} {_number(theirs)}, not {_number(mine)}")
-    return notes
+            parts.append(f"with {name} {_number(theirs)}, not {_number(mine)}")
+    return [f"{move['ladder']} {move['to']} is on record {'; '.join(parts)}"] if parts else []
+
+
+def _named(told: Document) -> str:
+    return f"{told['model']['id']} {told['model']['version'][:_SHORT]}"
 
 
 def _number(value: float | None) -> str:
@@ -82,7 +84,6 @@ def _with(rows: Sequence[Row], others: Iterable[Document], first: Version) -> li
         place = next((index for index, row in enumerate(whole) if row.at > at), len(whole))
         version = whole[place - 1].version if place else first
         row = Row(at, "record", document["lead"], version, Sides(None, None), moves=[document], told=[RECORDED])
-        under = f"{document['model']['id']} {document['model']['version'][:_SHORT]}"
-        row.notes.append(f"on record under {under}; the retained events do not make it")
+        row.notes.append(f"on record under {_named(document)}; the retained events do not make it")
         whole.insert(place, row)
     return whole

@@ -90,10 +90,14 @@ def test_all_as_on_record() -> None:
 @pytest.mark.parametrize(
     ("edits", "note"),
     [
-        ({"at": "2026-03-02T12:00:00Z"}, "on record at 2026-03-02T12:00:00Z"),
-        ({"model": {"id": "m", "version": "0123456789"}}, "on record under m 012345"),
-        ({"scores": {"after": {"s": 14.5}}}, "on record with s 14.5, not 14.98"),
-        ({"scores": {"after": {}}}, "on record with s absent, not 14.98"),
+        ({"at": "2026-03-02T12:00:00Z"}, "l low is on record at 2026-03-02T12:00:00Z"),
+        ({"model": {"id": "m", "version": "0123456789"}}, "l low is on record under m 012345"),
+        ({"scores": {"after": {"s": 14.5}}}, "l low is on record with s 14.5, not 14.98"),
+        (
+            {"at": AT.format(3), "scores": {"after": {"s": 9}}},
+            f"l low is on record at {AT.format(3)}; with s 9, not 14.98",
+        ),
+        ({"scores": {"after": {}}}, "l low is on record with s absent, not 14.98"),
     ],
 )
 def test_what_the_record_says_otherwise(edits: Any, note: str) -> None:
