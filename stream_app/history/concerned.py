@@ -1,8 +1,8 @@
-"""The retained events that concern one person, out of all topics: its own and, where a model's leads look at their account,
-what others have told of that.
+"""The retained events that concern one person, out of all topics: its own, those of whom it shares a key with and, where a
+model's leads look at their account, what others have told of that.
 
-The rule: memory grows with the person and its account, never with the topics. Who else is of an account is learnt from the
-events, so the topics are read again where an event names somebody whose earlier events may have been passed over.
+The rule: memory grows with the person and its account, never with the topics. Who else counts is learnt from the events, so
+the topics are read again where one names somebody whose earlier events may have been passed over.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,8 +21,13 @@ from stream_app.serving.reading import TopicReader
 from stream_app.streaming.processor import InputRecord
 from stream_app.worker.sight import facts_read
 
-MOST: Final = 200_000  # events of others of its account: of more, none is taken
+MOST: Final = 200_000  # events of others: of more, none is taken
 _PASSES: Final = 5
+_FEW: Final = 20  # keys that are looked for among a record's bytes: more are not worth it
+_ALONE: Final = (
+    "others that share its keys or its account have too many events, or too many keys: they are left out, so what it sees "
+    "of its account is not what it saw"
+)
 
 Reads = Literal["nothing", "facts", "scores"]
 """What leads see of their account."""
@@ -51,37 +56,48 @@ def reads(models: Iterable[Model]) -> Reads:
 
 
 @dataclass
-class _Wanted:
-    """Who is looked for. `grown` says that somebody came in whose earlier events may have been passed over."""
+class Wanted:
+    """Who is looked for: a person's `keys`, the accounts that it belonged to, and `others`: keys that share an event with
+    one of those, or with each other, so that it depends on them to whom a key belongs and whether an event is taken.
+    `alone` leaves all others out. `grown` says that somebody came in whose earlier events may have been passed over."""
 
     keys: set[str]
     homes: set[str]
     reads: Reads
     erased_at: int
-    members: set[str] = field(default_factory=set)
+    alone: bool = False
+    others: set[str] = field(default_factory=set)
     grown: bool = False
 
     def takes(self, activity: Activity) -> Literal["own", "other"] | None:
-        """Whether an event is the person's, or another's that its account sees."""
-        keys, names = lead_keys(activity), _accounts(activity)
+        """Whether an event is the person's, or another's that may change what becomes of it."""
+        keys = lead_keys(activity)
         if not self.keys.isdisjoint(keys):
-            if activity.time <= self.erased_at:
-                return None
-            if keys[0] in self.keys:
-                if activity.channel == "crm" and activity.type == "unlink":
-                    self._grow(self.keys, keys)
-                if self.reads != "nothing":
-                    self._grow(self.homes, names)
-            return "own"
-        if self.reads == "nothing":
+            return self._takes_own(activity, keys)
+        if self.alone:
             return None
-        about = not self.homes.isdisjoint(names)
-        if self.reads == "facts":
-            return "other" if about and (activity.account_facts or not keys) else None
-        if about or not self.members.isdisjoint(keys):
-            self._grow(self.members, keys)
-            return "other"
-        return None
+        if self.others.isdisjoint(keys) and not self._is_of_account(activity):
+            return None
+        self._grow(self.others, keys)
+        return "other"
+
+    def _takes_own(self, activity: Activity, keys: tuple[str, ...]) -> Literal["own"] | None:
+        mine = keys[0] in self.keys
+        if activity.time <= self.erased_at or (self.alone and not mine):
+            return None
+        if mine and activity.channel == "crm" and activity.type == "unlink":
+            self._grow(self.keys, keys)  # what was freed was the person's before
+        if mine and self.reads != "nothing":
+            self._grow(self.homes, _accounts(activity))
+        if not self.alone:
+            self._grow(self.others, (key for key in keys if key not in self.keys))
+        return "own"
+
+    def _is_of_account(self, activity: Activity) -> bool:
+        """Whether an event may change what leads see of the account."""
+        if self.reads == "nothing" or self.homes.isdisjoint(_accounts(activity)):
+            return False
+        return self.reads == "scores" or bool(activity.account_facts) or activity.is_account_event
 
     def _grow(self, known: set[str], names: Iterable[str]) -> None:
         before = len(known)
@@ -92,10 +108,10 @@ class _Wanted:
 class _Look:
     """Which records could be of anybody wanted; cheap, and never wrongly False."""
 
-    def __init__(self, wanted: _Wanted) -> None:
-        self._all = wanted.reads == "scores"  # members are too many to look for
-        self._person = Person(wanted.keys)
-        self._homes = [name.lower().encode() for name in wanted.homes]
+    def __init__(self, wanted: Wanted) -> None:
+        self._all = not wanted.alone and (wanted.reads == "scores" or len(wanted.others) > _FEW)
+        self._person = Person(wanted.keys | wanted.others)
+        self._homes = [] if wanted.alone else [name.lower().encode() for name in wanted.homes]
         self._odd = any(not name.isascii() or '"' in name or "\\" in name for name in wanted.homes)
 
     def may_concern(self, record: InputRecord) -> bool:
@@ -112,23 +128,20 @@ async def events_of(reader: TopicReader, keys: Iterable[str], home: str | None, 
     What is not later than `erased_at` (ms, -1: never) was erased, and is left out.
     """
     homes = {home} if home is not None and sees != "nothing" else set[str]()
-    wanted, notes = _Wanted(set(keys), homes, sees, erased_at), list[str]()
+    wanted = Wanted(set(keys), homes, sees, erased_at)
     for _ in range(_PASSES):
         wanted.grown = False
         found = await _pass(reader, wanted)
         if found is None:
-            notes.append(f"its account has more than {MOST:,} events of others: what leads see of it is left out")
-            wanted.reads, wanted.grown = "nothing", True
-            continue
-        if not wanted.grown:
             break
-    else:
-        notes.append("others of its account are left out: too many keys name each other")
-        found = found or []
-    return Found(found, frozenset(wanted.keys), notes)
+        if not wanted.grown:
+            return Found(found, frozenset(wanted.keys), [])
+    wanted.alone = True
+    found = await _pass(reader, wanted)
+    return Found(found or [], frozenset(wanted.keys), [_ALONE])
 
 
-async def _pass(reader: TopicReader, wanted: _Wanted) -> list[tuple[int, bytes]] | None:
+async def _pass(reader: TopicReader, wanted: Wanted) -> list[tuple[int, bytes]] | None:
     """Read all event topics once; None where there are too many events of others."""
     topics = {topic.name: (place, topic.channel) for place, topic in enumerate(reader.manifest.events())}
     found: list[tuple[int, int, int, int, bytes]] = []
