@@ -21,7 +21,7 @@ from stream_app.history.tracks import Document, Side, Version
 
 _DIGITS = 6  # of a version
 _SECONDS = 19  # characters of a time
-_WHAT = 30  # columns, at least, that tell what happened
+_WHAT = 26  # columns, at least, that tell what happened
 _ID = 13  # characters of an event's id
 _DIM, _DIFFERS = "dim", "bold"
 
@@ -187,6 +187,8 @@ def _stage(name: str) -> Cell:
     def cell(row: Row) -> Text:
         then, today = ("-" if side is None else escaped(side.stages.get(name, "-")) for side in row.sides)
         up, up_today = _arrow(row.moves, name), _arrow(row.today, name)
+        if row.what == "record":
+            return Text("".join(f"{up}{escaped(move['to'])}" for move in row.moves if move["ladder"] == name))
         if then == today and (up or not up_today):
             return _both(up + then, up + then)
         return Text(f"{then}, today {up_today.strip()}") if then == today else _both(up + then, up_today + today)

@@ -1,12 +1,16 @@
 """A lead's history as a person sees it: nothing too wide, nothing escapes, and what is left out is said."""
 
+from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from stream_app.cli.lead_history_drawing import draw_history, draw_moment
 from stream_app.engine.times import parse_time
+from stream_app.history.lead_documents import history_json, moment_json
 from stream_app.history.lead_past import LeadPast
 from stream_app.history.tracks import Step, Version
 from stream_app.modelfiles import read_model
@@ -75,3 +79,28 @@ def test_one_moment() -> None:
     assert " ".join(rule.split()) == "+20 ≠ +40 view 1 ×; +20 each ≠ +40 each; halves every 1d"
     draw_moment(whole, 0, whole.moment(0), console)
     assert "nothing was known of this lead at that time" in out.getvalue()
+
+
+def names_in(part: Any, inside: str = "") -> Iterator[str]:
+    """The names of fields; those of scores, stages and whole transitions are not ours."""
+    if isinstance(part, list):
+        for one in part:
+            yield from names_in(one, inside)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if inside not in ("scores", "stages", "bands", "grades"):
+                yield name
+            if not name.startswith("transitions"):
+                yield from names_in(value, "" if inside == "scores" and isinstance(value, dict) else name)
+
+
+def test_every_field_is_on_the_page(repository: Path) -> None:
+    """Names are stable: who renames one sees it here."""
+    page = (repository / "docs" / "single-view.md").read_text(encoding="utf-8")
+    page = page[page.index("## History") : page.index("## Export")]
+    whole = past()
+    rows, at = whole.rows(), parse_time("2026-03-01T10:30:00Z")
+    told = [history_json(whole, rows, len(rows)), moment_json(whole, at, whole.moment(at))]
+    names = {name for document in told for name in names_in(document)}
+    assert {"rows_total", "differs", "event_id", "parts", "words", "mode"} <= names
+    assert sorted(name for name in names if f"`{name}`" not in page) == []
