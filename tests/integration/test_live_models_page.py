@@ -59,5 +59,5 @@ async def test_the_way_from_a_wish_to_a_published_change_and_back(
     shown = next(text for command, text in said.items() if command.startswith("stream-app lead show"))
     assert "nora.ahmed.1@kestrel.example" in shown
     history = said["stream-app lead history nora.ahmed.1@kestrel.example"]
-    assert "version 2 goes live by ann: pricing counts more" in history and "31 ≠ 40" in history, history
+    assert "version 2 goes live by ann: pricing counts" in history and "31 ≠ 40" in history, history
     assert "2 of 2 transitions are on record" in history, history
