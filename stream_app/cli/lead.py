@@ -9,6 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from stream_app.cli import lead_history
 from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import fail, print_json
 from stream_app.cli.reading import At, Json, Limit, Model, reading, scoring_now
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Look at one lead of a running system, and export what is known.", no_args_is_help=True)
     group.command(epilog="Example: stream-app lead show ann@acme.example --at 2026-04-01T00:00:00Z")(show)
     group.command(epilog="Example: stream-app lead export user:u-42 --events > u-42.ndjson")(export)
+    lead_history.add(group)
     if importlib.util.find_spec("stream_app.cli.lead_erase") is not None:
         import_module("stream_app.cli.lead_erase").add(group)
     app.add_typer(group, name="lead")

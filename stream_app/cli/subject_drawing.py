@@ -24,10 +24,12 @@ _WIDTH = 100
 _DIM, _NAME, _GOOD, _BAD = "dim", "cyan", "green", "red"
 
 
-def open_console() -> Console:
-    """A console for a view: as wide as the terminal, at most 120 columns; 100 where the output is no terminal."""
+def open_console(*, wide: bool = False) -> Console:
+    """A console for a view: as wide as the terminal, at most 120 columns (`wide`: at most 160); where the output is no
+    terminal 100 (120)."""
     console = Console(highlight=False, markup=False, emoji=False)
-    width = min(console.width, _LONGEST) if console.is_terminal else _WIDTH
+    most, else_ = (160, _LONGEST) if wide else (_LONGEST, _WIDTH)
+    width = min(console.width, most) if console.is_terminal else else_
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 

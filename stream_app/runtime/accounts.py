@@ -99,6 +99,15 @@ class Accounts:
         if self._used:
             self._note(account, account.subject.clock, self._published(account.card.scores))
 
+    def adopt(self, account: Account) -> None:
+        """Let an account whose members are all placed go on from what it had under another model.
+
+        Members that are behind its clock see what it scores now as if it had all along.
+        """
+        account.forget()
+        if self._used:
+            self._note(account, 0, self._published(account.card.scores))
+
     def differs(self, account: Account, before: Scores) -> bool:
         """Whether a published score that leads use is another than before an event."""
         if not self._used:

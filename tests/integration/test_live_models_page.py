@@ -58,3 +58,6 @@ async def test_the_way_from_a_wish_to_a_published_change_and_back(
     assert said["stream-app model diff now.yaml live.json"] == "the same version\n"
     shown = next(text for command, text in said.items() if command.startswith("stream-app lead show"))
     assert "nora.ahmed.1@kestrel.example" in shown
+    history = said["stream-app lead history nora.ahmed.1@kestrel.example"]
+    assert "version 2 goes live by ann: pricing counts" in history and "31 ≠ 40" in history, history
+    assert "2 of 2 transitions are on record" in history, history

@@ -1,0 +1,98 @@
+"""A world that follows some leads: it tells when they are touched, shows them at a time ahead without moving them, and goes
+on under another version of the model as a running system does (scoring.md section 9).
+
+The rule: whoever is not followed fares as in `runtime/world.py`, but nothing is told of it.
+"""
+
+from collections.abc import Iterable
+
+from stream_app.engine.encoding import decode, encode
+from stream_app.engine.model.types import Model
+from stream_app.engine.plan import Plan
+from stream_app.engine.state import Subject
+from stream_app.runtime.account import Account
+from stream_app.runtime.documents import transitions
+from stream_app.runtime.lead import Lead
+from stream_app.runtime.world import World
+from stream_app.worker.publications import Mode
+from stream_app.worker.versions import carried_scores, public_moves
+
+
+class FollowedWorld(World):
+    """See the module. `touched` are the followed leads that were looked at since that was last cleared, `links` the
+    followed keys that became aliases, each with the key that it belongs to."""
+
+    def __init__(self, model: Model, follow: frozenset[str]) -> None:
+        super().__init__(model)
+        self.touched: set[str] = set()
+        self.links: list[tuple[str, str]] = []
+        self._follow = follow
+        self._twin: Lead | None = None
+
+    def peek(self, key: str, at: int) -> Lead | None:
+        """A copy of the lead of a key (no alias) as it will be at `at`, or is if its clock is there already; None where
+        there is none."""
+        lead = self.leads.get(key)
+        if lead is None:
+            return None
+        twin = self._twin = Lead(self.plan, _under(self.plan, self.plan, lead.subject), self._accounts.sight)
+        self._accounts.carry(twin, at)
+        self._twin = None
+        return twin
+
+    def bring(self, keys: Iterable[str], to: int) -> None:
+        """Advance the leads of some keys, as far as there are any."""
+        for key in keys:
+            if key in self.leads:
+                self._accounts.carry(self.leads[key], to)
+
+    def under(self, model: Model, at: int | None, mode: Mode) -> "FollowedWorld":
+        """The same world under another version that is in force from `at` on (None: from each subject's clock). This one
+        is of no use any more."""
+        if at is not None:
+            self.tick(at)
+        world = FollowedWorld(model, self._follow)
+        world.aliases, world.conflicts, world._kept = self.aliases, self.conflicts, self._kept
+        world.transitions, world.links = self.transitions, self.links
+        world.touched = self.touched | (self._follow & self.leads.keys())
+        for name, account in self.accounts.items():
+            subject = _under(self.account_plan, world.account_plan, account.subject)
+            world.accounts[name] = Account(world.account_plan, subject, world._accounts.roster(name), account.history)
+        for key, lead in self.leads.items():
+            subject = _under(self.plan, world.plan, lead.subject)
+            world.leads[key] = Lead(world.plan, subject, world._accounts.sight)
+            world._accounts.place(world.leads[key])
+        for account in world.accounts.values():
+            world._accounts.adopt(account)
+        for key, lead in world.leads.items():
+            world._accounts.look(lead)
+            lead.restate(carried_scores(self.leads[key], world.plan))
+            world._restated(lead, mode)
+        for name, account in world.accounts.items():
+            account.restate(carried_scores(self.accounts[name], world.account_plan))
+            account.moves = []
+        return world
+
+    def _restated(self, lead: Lead, mode: Mode) -> None:
+        """Tell the moves that a version has made, as its mode says."""
+        if public_moves(lead, mode) and lead.subject.key in self._follow:
+            self.transitions += transitions(lead, "lead", lead.account_id, mode == "restated")
+        lead.moves = []
+
+    def _link(self, key: str, others: list[str]) -> None:
+        self.links += [(other, key) for other in others if other in self._follow]
+        super()._link(key, others)
+
+    def _gather(self, live: Lead | Account) -> None:
+        if live is self._twin:
+            return
+        if isinstance(live, Lead) and live.subject.key in self._follow:
+            self.touched.add(live.subject.key)
+            super()._gather(live)
+        else:
+            live.moves = []
+
+
+def _under(old: Plan, new: Plan, subject: Subject) -> Subject:
+    """A copy of a subject as another plan, or the same, finds it in a table."""
+    return decode(new, encode(old, subject))
