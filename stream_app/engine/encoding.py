@@ -126,6 +126,12 @@ def told_in(raw: bytes) -> Told:
     return Told(row[1], {name: (cells[0], cells[2]) for name, cells in row[9].items()}, row[11], row[12])
 
 
+def is_bare(raw: bytes) -> bool:
+    """Whether nothing was ever taken for the subject of a state. Raises `StateError` for what is no state."""
+    row = _row(raw)
+    return row[3] == NEVER and not row[6]
+
+
 def is_marked(raw: bytes, mark: str) -> bool:
     """Whether the subject of a state has a mark. Raises `StateError` for what is no state."""
     return mark.encode() in raw and mark in _row(raw)[7]

@@ -8,7 +8,7 @@ With a partial takeover all that holds for the subjects that a condemned source 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from stream_app.engine.encoding import is_marked, tag_of, told_in
+from stream_app.engine.encoding import is_bare, is_marked, tag_of, told_in
 from stream_app.engine.published import named
 from stream_app.runtime.lead import Lead
 from stream_app.streaming.processor import Effects, Migration, MigrationFactory, StateReader
@@ -16,7 +16,7 @@ from stream_app.streaming.settings import LEAD
 from stream_app.worker.account_table import ACCOUNTS
 from stream_app.worker.before import BEFORE, NOTHING, Before, before_entry, before_key, before_of_marker
 from stream_app.worker.composition import Scoring
-from stream_app.worker.entries import ERASED, erased_key, is_marker, marker_of, pack_marker, state_of
+from stream_app.worker.entries import ERASED, Freed, erased_key, is_marker, marker_of, pack_marker, state_of
 from stream_app.worker.generations import Standing, Takeover
 from stream_app.worker.register import opened
 from stream_app.worker.restating import is_version
@@ -90,6 +90,9 @@ class TakingOver:
         if key.startswith(ERASED):
             changes.append((key, own if own is not None else other))
             return
+        if self._leads and (own is None or is_marker(own)) and _is_named_only(other):
+            changes.append((key, _counting(own)))
+            return
         if not self._leads and not key.startswith(ACCOUNTS):
             if not self._takeover.partial:
                 changes.append((key, other))
@@ -155,6 +158,22 @@ class TakingOver:
             return set()
         subjects = (key for key, entry in source.items() if not is_version(key) and not key.startswith(ERASED))
         return {key for key in subjects if erased_key(key.decode("utf-8", "surrogatepass"), self._secret) in marks}
+
+
+def _is_named_only(other: bytes | None) -> bool:
+    """Whether condemned events alone name a lead: nobody need hear of it."""
+    if other is None or is_marker(other):
+        return False
+    state = state_of(other)
+    return is_marked(state, QUARANTINED) and is_bare(state)
+
+
+def _counting(own: bytes | None) -> bytes | None:
+    """The entry of a key that stands for nobody any more, and goes on counting should it come back."""
+    if own is None:
+        return None
+    kept = marker_of(own)
+    return pack_marker(Freed(kept.seq, kept.revision, {}, kept.erased_at))
 
 
 class ErasedMarks:
