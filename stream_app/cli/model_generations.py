@@ -234,10 +234,10 @@ async def _abandon(number: int | None, place: "Place", json: bool) -> None:
     from stream_app.publishing.generation import one_of
     from stream_app.publishing.generations import named
     from stream_app.publishing.reading import registry_at
-    from stream_app.publishing.succeeding import ended
+    from stream_app.publishing.succeeding import abandoned
 
     registry, _ = await registry_at(place.bootstrap, place.manifest)
-    generation = await ended(place, one_of(list(registry.generations), None, number))
+    generation = await abandoned(place, one_of(list(registry.generations), None, number))
     if json:
         print_json(generation_json(generation))
     say(f"{named(generation)} is given up, and its topics are deleted")

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
-from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupIdNotFound, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupIdNotFound, NonEmptyGroup, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest, DescribeGroupsRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 
@@ -51,18 +51,21 @@ async def group_names(admin: AIOKafkaAdminClient) -> list[str]:
     return sorted(name for name, kind in listed if kind in ("consumer", ""))
 
 
-async def delete_group(bootstrap: str, name: str) -> None:
-    """Delete a group that nobody is a member of any more, if there is one. Raises `KafkaError`."""
+async def delete_group(bootstrap: str, name: str) -> bool:
+    """Delete a group, if there is one; False where it has members still. Raises `KafkaError`."""
     admin = AIOKafkaAdminClient(**client_options(bootstrap))
     await admin.start()
     try:
         node = await admin.find_coordinator(name)
         response = await admin._send_request(DeleteGroupsRequest([name]), node)
         for _, code in response.results:
+            if code == NonEmptyGroup.errno:
+                return False
             if code not in (0, GroupIdNotFound.errno):
                 raise for_code(code)(f"consumer group {name}")
+        return True
     except GroupCoordinatorNotAvailableError:
-        pass  # nobody ever used a group on this broker
+        return True  # nobody ever used a group on this broker
     finally:
         await admin.close()
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from stream_app.errors import KnownError
-from stream_app.streaming.supervise import Backoff
+from stream_app.streaming.supervise import PARENT_OPTION, Backoff
 
 _STOP_SECONDS: Final = 12.0
 _BACKOFF: Final = Backoff()
@@ -47,11 +47,8 @@ class _Member:
             self._due = now + _BACKOFF.wait(self._failures)
             self._process = None
         if self._process is None and now >= self._due:
-            environment = {**os.environ, "STREAM_APP_END_WITH_PARENT": "1"}
             self._began = now
-            self._process = subprocess.Popen(
-                self._command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
-            )
+            self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -73,7 +70,7 @@ class Crew:
     """Workers with these words on their command lines; `check` now and then starts those that failed again."""
 
     def __init__(self, words: Sequence[str], count: int) -> None:
-        command = [sys.executable, "-m", "stream_app", *words]
+        command = [sys.executable, "-m", "stream_app", *words, PARENT_OPTION, str(os.getpid())]
         self._members = [_Member(command) for _ in range(count)]
 
     def check(self) -> None:

@@ -91,8 +91,12 @@ def condemned_now(generations: list[Generation]) -> list[Condemned]:
 
 
 def one_of(generations: list[Generation], purpose: Purpose | None, number: int | None) -> Generation:
-    """The active generation that is meant: by its number, else the only one of a purpose. Raises `KnownError`."""
-    found = [
+    """The active generation that is meant: by its number, else the only one of a purpose. Raises `KnownError`.
+
+    By its number one that was given up is meant, too: something of it may be left.
+    """
+    left = [one for one in generations if one.status == "abandoned" and one.number == number]
+    found = left or [
         one for one in generations if one.active and purpose in (None, one.purpose) and number in (None, one.number)
     ]
     if len(found) == 1:

@@ -12,8 +12,8 @@ import msgspec
 from stream_app.engine.model.types import Model
 from stream_app.errors import KnownError
 from stream_app.ingest.condemned import Condemned
-from stream_app.ops.topics_admin import create_topics, delete_topics
-from stream_app.publishing.generation import Generation, Purpose, Settled, condemned_now, encode
+from stream_app.ops.topics_admin import create_topics
+from stream_app.publishing.generation import Generation, Purpose, Settled, Status, condemned_now, encode
 from stream_app.publishing.publisher import Publisher, Terms
 from stream_app.publishing.registry import SHORT, Publication, Registry, Version, version_bytes
 from stream_app.streaming.processor import Output
@@ -116,12 +116,9 @@ class Generations:
         await publisher.transact([self._version_record(version), self._record(taken), *messages])
         return taken
 
-    async def end(self, generation: Generation) -> Generation:
-        """Mark a generation that has taken over, or is not wanted, as ended, and delete its topics."""
-        status = "finished" if generation.status in ("taken_over", "finished") else "abandoned"
-        ended = await self._write(msgspec.structs.replace(generation, status=status))
-        await delete_topics(self._bootstrap, [topic.name for topic in self.manifest_of(generation).own()])
-        return ended
+    async def mark(self, generation: Generation, status: Status) -> Generation:
+        """Say what has become of a generation."""
+        return await self._write(msgspec.structs.replace(generation, status=status))
 
     def manifest_of(self, generation: Generation) -> Manifest:
         """A generation's topics."""

@@ -13,8 +13,9 @@ from typing import Final
 from stream_app.errors import KnownError
 from stream_app.ops.lag_groups import delete_group
 from stream_app.ops.lag_reader import LagReader, open_lag_reader
+from stream_app.ops.topics_admin import delete_topics
 from stream_app.publishing.crew import side_group
-from stream_app.publishing.generation import Generation, Settled
+from stream_app.publishing.generation import Generation, Settled, Status
 from stream_app.publishing.generations import Generations, named, standing_still
 from stream_app.publishing.publisher import open_publisher
 from stream_app.publishing.reading import Progress, lanes_of, model_of, registry_of, settled
@@ -23,6 +24,7 @@ from stream_app.serving.reading import open_reader
 from stream_app.topics import Manifest
 
 _AGAIN: Final = 0.3  # seconds between two looks
+_GONE_WITHIN: Final = 30.0  # seconds: workers that were killed are members for ten more
 _NEARLY: Final = 2_000  # messages that a generation may still have to read when it is stopped: it reads them first
 
 
@@ -145,16 +147,37 @@ async def made_public(place: Place, generation: Generation, progress: Progress) 
     Whether it came to that in `place.within` seconds."""
     if not await settled(place.bootstrap, place.manifest, generation.publication, place.within, progress):
         return False
-    await ended(place, generation)
+    await _clean_up(place, generation)
+    await _marked(place, generation, "finished")
     return True
 
 
-async def ended(place: Place, generation: Generation) -> Generation:
-    """End a generation that has taken over or is not wanted. Its workers must have stopped."""
+async def abandoned(place: Place, generation: Generation) -> Generation:
+    """Give a generation up: its workers stop, its topics and its group are deleted. Raises `KnownError`."""
+    generation = await _marked(place, generation, "abandoned")
+    await _clean_up(place, generation)
+    return generation
+
+
+async def _marked(place: Place, generation: Generation, status: Status) -> Generation:
     async with open_publisher(place.bootstrap, place.manifest) as publisher:
-        found = await Generations(place.bootstrap, publisher).end(again(publisher.registry, generation))
-    await delete_group(place.bootstrap, side_group(place.group, generation.number))
-    return found
+        known = next(one for one in publisher.registry.generations if one.number == generation.number)
+        return await Generations(place.bootstrap, publisher).mark(known, status)
+
+
+async def _clean_up(place: Place, generation: Generation) -> None:
+    """Delete what only a generation had, once its workers have gone. Said again, it deletes what is left."""
+    group = side_group(place.group, generation.number)
+    deadline = time.monotonic() + _GONE_WITHIN
+    while not await delete_group(place.bootstrap, group):
+        if time.monotonic() > deadline:
+            raise KnownError(
+                f"workers of {named(generation)} still run (group {group}): end them, then say this again "
+                f"('stream-app model abandon --generation {generation.number}' cleans up, too)"
+            )
+        await asyncio.sleep(_AGAIN)
+    own = place.manifest.beside(generation.number).own()
+    await delete_topics(place.bootstrap, [topic.name for topic in own])
 
 
 def again(registry: Registry, generation: Generation) -> Generation:

@@ -31,6 +31,12 @@ EDITS = [
     ("{stage: sql,", "{stage: opportunity,"),
     ("interest: {clamp: [0, 100], precision: 1}", "interest: {clamp: [0, 60], precision: 0}"),
 ]
+COUNTING = [
+    ("limit: {times: 2, per: day}", "limit: {times: 1, per: week}"),
+    ("on: {channel: social}, window: 3d", "on: {channel: [social, email]}, window: 9d"),
+    ("on: {channel: web, type: page_view}, points: 10", "on: {channel: [web, email]}, points: 10"),
+]
+"""Edits that count from now on, unless everything is rebuilt."""
 COMBINED = "combined:\n"
 OWN = "combined:\n  total_of_own: {weights: {interest: 2, fit: 1}}\n"
 
@@ -43,6 +49,15 @@ def edited_text(*numbers: int, plain: bool = False) -> str:
     for number in numbers:
         old, new = EDITS[number]
         assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def rebuilt_text(chance: random.Random, plain: bool = False) -> str:
+    """The small model with edits of both kinds."""
+    numbers = [number for number, (old, _) in enumerate(EDITS) if not plain or "account.score" not in old]
+    text = edited_text(*chance.sample(numbers, 3), plain=plain)
+    for old, new in chance.sample(COUNTING, 2):
         text = text.replace(old, new)
     return text
 

@@ -13,25 +13,12 @@ from stream_app.worker.before import BEFORE
 from stream_app.worker.succession import standing_in
 from stream_app.worker.versions import VERSIONS
 from tests.pipeline.desk import Desk
+from tests.pipeline.public import faults
 from tests.pipeline.succession import beside, settle, take_over, takeover_of
 from tests.pipeline.tables import accounts_at, leads_at
-from tests.pipeline.versions import EDITS, END, START, TOPICS, edited_text, history, parts, replayed
+from tests.pipeline.versions import END, START, TOPICS, edited_text, history, parts, rebuilt_text, replayed
 
 PARTITIONS = 3
-COUNTING = [
-    ("limit: {times: 2, per: day}", "limit: {times: 1, per: week}"),
-    ("on: {channel: social}, window: 3d", "on: {channel: [social, email]}, window: 9d"),
-    ("on: {channel: web, type: page_view}, points: 10", "on: {channel: [web, email]}, points: 10"),
-]
-"""Edits that count from now on, unless everything is rebuilt."""
-
-
-def rebuilt_text(chance: random.Random, plain: bool = False) -> str:
-    """The small model with edits of both kinds."""
-    text = edited_text(*chance.sample(range(len(EDITS)), 3), plain=plain)
-    for old, new in chance.sample(COUNTING, 2):
-        text = text.replace(old, new)
-    return text
 
 
 def sent(desk: Desk, one: dict[str, Any]) -> None:
@@ -60,23 +47,9 @@ def steady(desk: Desk, number: int) -> None:
 
 
 def check_public(desk: Desk, version: str) -> None:
-    """What readers were told: revisions grow by one, transitions are numbered without a gap and join on, and the last
-    of them ends where the score record stands, under the version in force."""
+    """What readers were told (see `faults`)."""
     for base, subject in (("lead-scores", "lead"), ("account-scores", "account")):
-        revisions: dict[bytes, list[int]] = {}
-        for record in desk.records(desk.manifest[base].name):
-            if record.value is not None:
-                revisions.setdefault(record.key or b"", []).append(record.json()["revision"])
-        assert [(key, found) for key, found in revisions.items() if found != list(range(1, len(found) + 1))] == []
-        latest = desk.latest(desk.manifest[base].name)
-        assert {record["model"]["version"] for record in latest.values()} == {version}
-        moves = desk.transitions(subject)
-        for key, record in latest.items():
-            for ladder, stage in record["stages"].items():
-                made = [one for one in moves.get(key, []) if one["ladder"] == ladder]
-                assert [one["seq"] for one in made] == list(range(1, len(made) + 1))
-                assert [one["from"] for one in made[1:]] == [one["to"] for one in made[:-1]]
-                assert (made[-1]["to"] if made else stage) == stage
+        assert faults(desk.records(desk.manifest[base].name), desk.transitions(subject), version) == []
 
 
 @pytest.mark.parametrize("seed", range(8))
