@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
+from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import print_json, print_table, say
-from stream_app.cli.model_generations import Number
+from stream_app.cli.model_generations import Group, Number, place_of
 from stream_app.cli.model_publish import Json, quiet
 
 if TYPE_CHECKING:
     from stream_app.publishing.comparing import Comparison
+    from stream_app.publishing.succeeding import Place
 
 
 class SubjectChoice(StrEnum):
@@ -32,6 +33,10 @@ def compare(
     number: Number = None,
     subject: Annotated[SubjectChoice, typer.Option(help="Leads or accounts.")] = SubjectChoice.lead,
     limit: Annotated[int, typer.Option(min=0, help="How many of those who stand elsewhere are listed.")] = 10,
+    wait: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="Wait until it has caught up with the events.")
+    ] = None,
+    group: Group = "stream-app",
     bootstrap: Bootstrap = None,
     prefix: Prefix = "",
     json: Json = False,
@@ -41,24 +46,25 @@ def compare(
     Both go on scoring meanwhile, so a lead that has just had an event may be ahead on one side.
     """
     quiet()
-    asyncio.run(_compare(number, subject.value, limit, bootstrap, prefix, json))
+    place = place_of(bootstrap, prefix, group, wait or 1.0)
+    asyncio.run(_compare(number, subject.value, limit, place, wait is not None, json))
 
 
-async def _compare(
-    number: int | None, subject: str, limit: int, bootstrap: str | None, prefix: str, json: bool
-) -> None:
+async def _compare(number: int | None, subject: str, limit: int, place: "Place", wait: bool, json: bool) -> None:
     from stream_app.cli.progress import progress_bar
     from stream_app.publishing.comparing import compare as compared
     from stream_app.publishing.documents import generation_json
     from stream_app.publishing.generation import one_of
-    from stream_app.publishing.side import registry_there
+    from stream_app.publishing.reading import registry_at
+    from stream_app.publishing.succeeding import caught_up
 
-    broker = broker_of(bootstrap)
-    registry, manifest = await registry_there(broker, manifest_of(prefix))
+    registry, _ = await registry_at(place.bootstrap, place.manifest)
     generation = one_of(list(registry.generations), None, number)
     live = registry.live
     with progress_bar(after=1.0) as bar:
-        found = await compared(broker, manifest, generation, subject, bar)
+        if wait:
+            await caught_up(place, generation, bar, lambda: None)
+        found = await compared(place.bootstrap, place.manifest, generation, subject, bar)
     if json:
         print_json({"generation": generation_json(generation), "subject": subject, **_json(found)})
         return

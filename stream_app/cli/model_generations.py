@@ -129,6 +129,7 @@ async def built(
     clock: str,
     hold: bool,
     json: bool,
+    released: "Sequence[Condemned]" = (),
 ) -> None:
     """Begin a generation, or go on with one that was begun, with workers of our own; and let it take the live one's place."""
     from stream_app.cli.progress import progress_bar
@@ -138,9 +139,10 @@ async def built(
     from stream_app.publishing.succeeding import caught_up, take_over
 
     async with open_publisher(place.bootstrap, place.manifest) as publisher:
-        generation = _begun(list(publisher.registry.generations), model, purpose, added)
+        generation = _begun(list(publisher.registry.generations), model, purpose, (list(added), list(released)))
         if generation is None:
-            generation = await Generations(place.bootstrap, publisher).begin(model, purpose, terms, added)
+            generations = Generations(place.bootstrap, publisher)
+            generation = await generations.begin(model, purpose, terms, added, released)
             say(f"{named(generation)} has begun")
         else:
             say(f"{named(generation)} was begun before: going on with it")
@@ -161,12 +163,15 @@ async def built(
 
 
 def _begun(
-    generations: "list[Generation]", model: "Model", purpose: "Purpose", added: "Sequence[Condemned]"
+    generations: "list[Generation]",
+    model: "Model",
+    purpose: "Purpose",
+    sources: "tuple[list[Condemned], list[Condemned]]",
 ) -> "Generation | None":
     """The generation of the same kind that is not done with yet. Raises `KnownError` where that is another."""
     for one in generations:
         if one.open and one.purpose == purpose:
-            if one.version == model.version and one.added == list(added):
+            if one.version == model.version and (one.added, one.released) == sources:
                 return one
             raise KnownError(
                 f"{one} of another version or source is not done: 'stream-app model abandon --generation {one.number}'"

@@ -13,8 +13,10 @@ from stream_app.cli.reading import time_given
 from stream_app.errors import KnownError
 
 if TYPE_CHECKING:
+    from stream_app.engine.model.types import Model
     from stream_app.ingest.condemned import Condemned
     from stream_app.publishing.publisher import Terms
+    from stream_app.publishing.registry import Registry
     from stream_app.publishing.succeeding import Place
 
 Values = list[str] | None
@@ -49,6 +51,13 @@ def quarantine(
     before: Annotated[
         int | None, typer.Option(metavar="TIME", parser=time_given, help="Only events before this time.")
     ] = None,
+    release: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Let what a quarantine (its number in --list) condemned count again: rebuilds everything.",
+        ),
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List what is condemned, and do nothing.")] = False,
     transitions: Moves = Transitions.emit,
     by: By = None,
@@ -72,8 +81,12 @@ def quarantine(
     if listed:
         asyncio.run(_list(bootstrap, prefix, json))
         return
-    added = _sources(ip, user_agent, campaign, source, where, since, before)
     terms = terms_of(transitions, by, note)
+    if release is not None:
+        place = place_of(bootstrap, prefix, group, within)
+        asyncio.run(_release(release, terms, place, jobs, clock, hold, json))
+        return
+    added = _sources(ip, user_agent, campaign, source, where, since, before)
     place = place_of(bootstrap, prefix, group, within)
     asyncio.run(_quarantine(added, terms, place, jobs, clock, hold, json))
 
@@ -106,16 +119,31 @@ def _sources(
 async def _quarantine(
     added: "list[Condemned]", terms: "Terms", place: "Place", jobs: int | None, clock: str, hold: bool, json: bool
 ) -> None:
+    _, model = await _live(place)
+    await built(model, "quarantine", terms, added, place, jobs, clock, hold, json)
+
+
+async def _release(
+    number: int, terms: "Terms", place: "Place", jobs: int | None, clock: str, hold: bool, json: bool
+) -> None:
+    registry, model = await _live(place)
+    found = next((one for one in registry.generations if one.number == number and one.added), None)
+    if found is None:
+        raise KnownError(f"there is no quarantine {number}: see 'stream-app quarantine --list'")
+    await built(model, "rebuild", terms, (), place, jobs, clock, hold, json, found.added)
+
+
+async def _live(place: "Place") -> "tuple[Registry, Model]":
+    """The registry, and the live version. Raises `KnownError` where there is none."""
     from stream_app.publishing.reading import model_of, registry_at
 
     registry, _ = await registry_at(place.bootstrap, place.manifest)
-    live = registry.live
-    if live is None:
+    if registry.live is None:
         raise KnownError(
             "no version is published yet: publish the file that the workers were started with, once (nothing moves), then say "
             "this again"
         )
-    await built(model_of(live), "quarantine", terms, added, place, jobs, clock, hold, json)
+    return registry, model_of(registry.live)
 
 
 async def _list(bootstrap: str | None, prefix: str, json: bool) -> None:

@@ -36,6 +36,7 @@ def generation_json(generation: Generation) -> dict[str, object]:
         "transitions": generation.mode,
         "condemned": [str(one) for one in generation.condemned],
         "added": [str(one) for one in generation.added],
+        "released": [str(one) for one in generation.released],
         "publication": generation.publication or None,
         "approvals": generation.approvals,
         "missing": generation.missing,

@@ -22,8 +22,8 @@ Status = Literal["running", "settling", "taken_over", "finished", "abandoned"]
 class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One of them: its number, the version that it scores by, what for, when (ms), by whom and why it was begun.
 
-    `condemned` are the sources that count for nothing in it, `added` those of them that it is about. `publication` is the number
-    under which it took the live one's place.
+    `condemned` are the sources that count for nothing in it, `added` those of them that it is about, `released` those that
+    count again. `publication` is the number under which it took the live one's place.
     """
 
     number: int
@@ -37,6 +37,7 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Status = "running"
     condemned: list[Condemned] = []
     added: list[Condemned] = []
+    released: list[Condemned] = []
     publication: int = 0
     needs: list[str] = []
     approvals: dict[str, str] = {}

@@ -30,8 +30,16 @@ class Generations:
         self._publisher = publisher
         self.registry: Registry = publisher.registry
 
-    async def begin(self, model: Model, purpose: Purpose, terms: Terms, added: Sequence[Condemned] = ()) -> Generation:
-        """Begin a generation that scores by a model, without what condemned sources sent. Raises `KnownError`."""
+    async def begin(
+        self,
+        model: Model,
+        purpose: Purpose,
+        terms: Terms,
+        added: Sequence[Condemned] = (),
+        released: Sequence[Condemned] = (),
+    ) -> Generation:
+        """Begin a generation that scores by a model, without what condemned sources sent: those that are condemned, and what is
+        `added`, but for what is `released`. Raises `KnownError`."""
         publisher, registry = self._publisher, self.registry
         publisher.check(terms)
         try:
@@ -48,8 +56,9 @@ class Generations:
             by=terms.by,
             note=terms.note,
             mode=terms.mode,
-            condemned=[*condemned_now(list(registry.generations)), *added],
+            condemned=[one for one in condemned_now(list(registry.generations)) if one not in released] + list(added),
             added=list(added),
+            released=list(released),
             needs=list(terms.needs) if purpose != "quarantine" else [],
             approvals={role: terms.by for role in terms.approvals},
         )
@@ -83,7 +92,8 @@ class Generations:
         live = registry.live
         if generation.purpose == "quarantine" and (live is None or live.version != generation.version):
             raise KnownError(f"another version has gone live since {generation} began: abandon it, and begin anew")
-        known = [one for one in condemned_now(list(registry.generations)) if one not in generation.condemned]
+        counted = [*generation.condemned, *generation.released]
+        known = [one for one in condemned_now(list(registry.generations)) if one not in counted]
         if known:
             raise KnownError(
                 f"{known[0]} was condemned after {generation} began, which counts it: abandon it, and begin anew"
