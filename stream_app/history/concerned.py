@@ -21,7 +21,6 @@ from stream_app.serving.reading import TopicReader
 from stream_app.streaming.processor import InputRecord
 from stream_app.worker.sight import facts_read
 
-MOST: Final = 200_000  # events of others: of more, none is taken
 _PASSES: Final = 5
 _FEW: Final = 20  # keys that are looked for among a record's bytes: more are not worth it
 _ALONE: Final = (
@@ -31,6 +30,9 @@ _ALONE: Final = (
 
 Reads = Literal["nothing", "facts", "scores"]
 """What leads see of their account."""
+
+MOST: Final[dict[Reads, int]] = {"nothing": 200_000, "facts": 200_000, "scores": 20_000}
+"""Events of others: of more, none is taken. Where leads see scores, each event of one has all members scored."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ async def _pass(reader: TopicReader, wanted: Wanted) -> list[tuple[int, bytes]] 
             if activity is not None and whose is not None:
                 found.append((record.timestamp, number, record.partition, record.offset, encoded(activity)))
                 others += whose == "other"
-        if others > MOST:
+        if others > MOST[wanted.reads]:
             return None
     found.sort()
     return [(row[0], row[4]) for row in found]

@@ -5,10 +5,11 @@ The rule: whoever is not followed fares as in `runtime/world.py`, but nothing is
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from stream_app.engine.encoding import decode, encode
-from stream_app.engine.model.types import Model
-from stream_app.engine.plan import Plan
+from stream_app.engine.model.types import Model, Scorecard
+from stream_app.engine.plan import Plan, account_scores_named
 from stream_app.engine.state import Subject
 from stream_app.runtime.account import Account
 from stream_app.runtime.documents import transitions
@@ -23,6 +24,8 @@ class FollowedWorld(World):
     followed keys that became aliases, each with the key that it belongs to."""
 
     def __init__(self, model: Model, follow: frozenset[str]) -> None:
+        if not account_scores_named(model):  # as in `quiet.py`: no lead sees them
+            model = replace(model, account=Scorecard())
         super().__init__(model)
         self.touched: set[str] = set()
         self.links: list[tuple[str, str]] = []

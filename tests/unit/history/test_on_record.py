@@ -12,7 +12,7 @@ from stream_app.history.on_record import held_against
 from stream_app.history.tracks import End, Past, Step, Version
 from stream_app.worker.publications import Mode
 from tests.pipeline.desk import Desk
-from tests.pipeline.versions import END, START, TOPICS, edited, history
+from tests.pipeline.versions import EDITS, END, START, TOPICS, edited, history, replayed
 from tests.subjects import activities, event
 from tests.unit.history.test_lead_rows import AT, NEW, OLD, past_of
 
@@ -54,6 +54,25 @@ def test_every_transition_of_a_running_system_comes_out(seed: int) -> None:
         assert checked == rows
         assert {word for row in checked for word in row.told} <= {"recorded"}
         assert not [note for row in checked for note in row.notes if "record" in note]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_the_end_then_is_today(seed: int) -> None:
+    """S9: after versions that restate, a lead scores what a replay under the last one says, its account's score included."""
+    chance = random.Random(seed)
+    told = history(chance, 40, leads=4, accounts=2)
+    steps: list[Step] = list(activities(told))
+    numbers = chance.sample(range(len(EDITS)), 3)
+    for number, place in enumerate(sorted(chance.sample(range(15, 40), 2)), 1):
+        at = parse_time(told[place]["time"])
+        steps.insert(place + number, Version(number, at, edited(*numbers[: number + 1]), chance.choice(MODES)))
+    world, _ = replayed(edited(*numbers), told)
+    for lead in chance.sample(list(world.leads.values()), 2):
+        end = rows_under(edited(), steps, lead.subject.key)[-1].sides
+        record = world.score(lead)
+        assert end.then is not None and end.today is not None
+        assert end.then.scores == end.today.scores == record["scores"]
+        assert end.then.bands == end.today.bands == record["bands"]
 
 
 def rows_under(first: Any, steps: list[Step], lead: str) -> list[Row]:
