@@ -1,12 +1,11 @@
 """docs/live-models.md: its commands, run one after the other on a running system, do what the page says."""
 
-import asyncio
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.pipeline.page import commands_of, shell
 from tests.pipeline.system import System
 
 PARTITIONS = 2
@@ -14,26 +13,12 @@ DIFFERENT = "model diff now.yaml next.yaml"
 """The one command that ends with 1: the models differ."""
 
 
-async def shell(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, str, str]:
-    """A line of the page, as a shell runs it."""
-    process = await asyncio.create_subprocess_exec(
-        "bash", "-c", command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), 90)
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return process.returncode or 0, out.decode(), err.decode()
-
-
 async def test_the_way_from_a_wish_to_a_published_change_and_back(
     broker: str, repository: Path, tmp_path: Path
 ) -> None:
     """S225: a change of rules takes effect on running workers, scores are computed anew, and it is told who changed what."""
     shutil.copytree(repository / "examples", tmp_path / "examples")
-    page = (repository / "docs" / "live-models.md").read_text(encoding="utf-8")
-    commands = [line.removeprefix("$ ") for line in page.splitlines() if line.startswith("$ ")]
+    commands = commands_of(repository / "docs" / "live-models.md")
     model = tmp_path / "examples" / "what-if-model.yaml"
     system = await System(broker, tmp_path, model, clock="wall", partitions=PARTITIONS).create()
     environment = os.environ | {

@@ -19,6 +19,7 @@ REMEDIES = {
     "no_identity": "name the lead or account: replay PLACE --set /user_id=..., /email or /account_id",
     "future": "wait until then, or correct it: replay PLACE --set /time=...; look at the producer's clock",
     "too_old": "its lead has gone on for longer than the model's lateness: replay it under a model with more of it",
+    "quarantined": "its source is condemned ('stream-app quarantine --list'): --release it there first, if that was wrong",
     "too_many_facts": "the lead or account has as many facts as it may: remove some (null as value), then replay it",
 }
 OTHERWISE = "look at what sent it; replay sends it again as it is"
