@@ -80,11 +80,11 @@ class Publisher:
         self.check(terms)
         registry, live = self.registry, self.registry.live
         if text is None:
-            before = live.number - 1 if live is not None else 0
-            numbers = {one.number: version for version in registry.versions.values() for one in version.publications}
-            if before not in numbers:
+            others = [one for one in registry.versions.values() if one.publications and one is not live]
+            before = {one.number: version for version in others for one in version.publications}
+            if not before:
                 raise KnownError("no version was published before the live one: publish the file that the workers had")
-            version = numbers[before]
+            version = before[max(before)]
         else:
             version = registry.find(text)
         if not version.publications:

@@ -107,3 +107,43 @@ def test_order_does_not_depend_on_chunks(topics: list[list[int]], arrivals: list
         while taken := merge.take(limit, ended):
             out += names(taken)
     assert out == expected
+
+
+def test_nothing_is_taken_from_a_bound_on() -> None:
+    """Nor is the topic waited for that stands there; the others go on."""
+    merge = Merge(2)
+    merge.offer(0, records("web", 10, 20, 30, 40))
+    merge.offer(1, records("email", 25, 35))
+    merge.bound({0: 2})
+    assert names(merge.take(10, yes)) == [("web", 10), ("web", 20), ("email", 25), ("email", 35)]
+    assert (merge.at_bound(0, 2), merge.at_bound(0, 1), merge.at_bound(1, 9)) == (True, False, False)
+    merge.bound({})
+    assert names(merge.take(10, yes)) == [("web", 30), ("web", 40)]
+
+
+def test_what_is_given_back_comes_again() -> None:
+    """In its place, before what follows."""
+    merge = Merge(2)
+    merge.offer(0, records("web", 10, 30))
+    merge.offer(1, records("email", 20, 40))
+    taken = merge.take(3, yes)
+    merge.give_back(taken[1:], {"web": 0, "email": 1})
+    assert names(merge.take(10, yes)) == [("email", 20), ("web", 30), ("email", 40)]
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)), st.integers(0, 12), st.integers(1, 4))
+def test_a_bound_only_parts_what_there_is(web: list[int], email: list[int], bound: int, size: int) -> None:
+    """Taken in slices up to a bound and then on: every record comes once, and those before it first."""
+    merge = Merge(2)
+    merge.offer(0, records("web", *web))
+    merge.offer(1, records("email", *email))
+    merge.bound({0: bound})
+    before = []
+    while some := merge.take(size, yes):
+        before += some
+    assert [one.offset for one in before if one.topic == "web"] == list(range(min(bound, len(web))))
+    merge.bound({})
+    after = merge.take(100, yes)
+    assert sorted((one.topic, one.offset) for one in [*before, *after]) == sorted(
+        [("web", offset) for offset in range(len(web))] + [("email", offset) for offset in range(len(email))]
+    )
