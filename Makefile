@@ -1,6 +1,6 @@
 # stream-app: `make help` lists the targets. Each makes its own environment first, and that only when it is out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-projection bench-connectors bench-peers compile format lock clean
+.PHONY: help setup demo test check fuzz system chaos bench bench-accounts bench-projection bench-connectors bench-restating bench-rebuilding bench-peers compile format lock clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -75,6 +75,9 @@ bench-connectors: $(STAMP) ## Measure what a webhook connector carries, and how 
 
 bench-restating: compile ## Measure a new version of the model: leads restated a second, live events meanwhile
 	PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python -m bench.restating
+
+bench-rebuilding: compile ## Measure a rebuild beside the live scores: events a second, and how long the switch holds events up
+	PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(BIN)/python -m bench.restating --rebuild
 
 bench-peers: compile ## Measure this project and its peers at the same job (20 minutes, best on an idle machine)
 	$(BIN)/python -m bench.peers

@@ -1,5 +1,8 @@
 """What a new version of the model costs a running worker: `python -m bench.restating [--leads 50000] [--rate 100] [--seconds 10]`.
 
+With `--rebuild` it is not published but rebuilt from all events beside the live one, by one more worker, and then switched to: the latencies
+are those while it is built and while it is switched to; the longest of the latter is how long the switch holds an event up.
+
 One worker, four partitions, the model `b2b-saas`, so many leads of four events each. Live events come at the given rate, each of a
 lead of its own; the latency of one is from its sending to its lead's score record, as a reader of committed records has it.
 It is measured for so many seconds, then a version with another weight for the pricing page is published, and measured again until every
@@ -14,7 +17,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -24,10 +27,10 @@ from stream_app.engine.times import DAY, MINUTE, format_time
 from stream_app.local.kafka import KafkaServer
 from stream_app.modelfiles import model_text, read_model
 from stream_app.publishing.publisher import Terms, open_publisher
-from stream_app.publishing.reading import settled
+from stream_app.publishing.reading import registry_at, settled
 from stream_app.streaming.transaction import default_partition
 from tests.lanes.kafka_tools import Row, fill
-from tests.pipeline.system import System
+from tests.pipeline.system import COMMAND, System
 
 PARTITIONS = 4
 EVENTS = 4
@@ -88,8 +91,48 @@ class Live:
         return {"events": len(found), "p50": round(cuts[49], 1), "p99": round(cuts[98], 1), "max": round(max(found), 1)}
 
 
-async def measure(directory: Path, leads: int, rate: int, seconds: float) -> dict[str, object]:
-    """Fill, measure, publish, measure."""
+Result = dict[str, object]
+Change = Callable[[System, Path, Live, int], Awaitable[Result]]
+
+
+async def publish(system: System, model: Path, live: Live, leads: int) -> Result:
+    """Publish a version, and wait until all is restated."""
+    began = time.monotonic()
+    async with open_publisher(system.broker, system.manifest) as publisher:
+        await publisher.publish(read_model(str(model)), Terms(by="bench"))
+    assert await settled(system.broker, system.manifest, 1, LONGEST)
+    took = time.monotonic() - began
+    return {"during": live.taken(), "seconds": round(took, 1), "leads_s": round(leads / took)}
+
+
+async def rebuild(system: System, model: Path, live: Live, leads: int) -> Result:
+    """Rebuild a version, switch to it, and wait until all is public."""
+    words = ["model", "rebuild", str(model), "--jobs", "1", "--group", system.group, "--bootstrap", system.broker]
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(*COMMAND, *words, "--prefix", system.manifest.prefix)
+    built = began
+    try:
+        while process.returncode is None:
+            registry, _ = await registry_at(system.broker, system.manifest)
+            if built == began and any(one.status != "running" for one in registry.generations):
+                built, building = time.monotonic(), live.taken()
+            await asyncio.sleep(0.1)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0
+    took = time.monotonic() - built
+    return {
+        "events_s": round(leads * EVENTS / (built - began)),
+        "building": building,
+        "built_after": round(built - began, 1),
+        "switching": live.taken(),
+        "public_after": round(took, 1),
+    }
+
+
+async def measure(directory: Path, leads: int, rate: int, seconds: float, change: Change) -> Result:
+    """Fill, measure, change the version, measure."""
     server = KafkaServer(directory / "kafka", heap="512m")
     server.start()
     text, _ = model_text("b2b-saas")
@@ -111,26 +154,14 @@ async def measure(directory: Path, leads: int, rate: int, seconds: float) -> dic
             tasks = [asyncio.create_task(live.receive()), asyncio.create_task(live.send())]
             await asyncio.sleep(seconds)
             before = live.taken()
-            began = time.monotonic()
-            async with open_publisher(system.broker, system.manifest) as publisher:
-                await publisher.publish(read_model(str(new)), Terms(by="bench"))
-            done = await settled(system.broker, system.manifest, 1, LONGEST)
-            took = time.monotonic() - began
-            during = live.taken()
+            found = await change(system, new, live, leads)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            assert done and worker.stop() == 0, worker.said()[-2000:]
+            assert worker.stop() == 0, worker.said()[-2000:]
     finally:
         server.kill()
-    return {
-        "leads": leads,
-        "rate": rate,
-        "before": before,
-        "during": during,
-        "seconds": round(took, 1),
-        "leads_s": round(leads / took),
-    }
+    return {"leads": leads, "rate": rate, "before": before, **found}
 
 
 def _now() -> int:
@@ -143,9 +174,11 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=50_000)
     parser.add_argument("--rate", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rebuild", action="store_true")
     options = parser.parse_args()
+    change = rebuild if options.rebuild else publish
     with tempfile.TemporaryDirectory() as directory:
-        found = asyncio.run(measure(Path(directory), options.leads, options.rate, options.seconds))
+        found = asyncio.run(measure(Path(directory), options.leads, options.rate, options.seconds, change))
     print(json.dumps(found, indent=2))
 
 

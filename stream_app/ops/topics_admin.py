@@ -91,7 +91,7 @@ async def create_topics(
 
 
 async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
-    """Delete those of some topics that there are. Raises `TopicsError`."""
+    """Delete those of some topics that there are, and wait until they are gone. Raises `TopicsError`."""
     async with _admin(bootstrap) as admin:
         there = sorted(set(await admin.list_topics()) & set(names))
         if there:
@@ -99,6 +99,12 @@ async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
             for name, code, *message in response.topic_error_codes:
                 if code != _UNKNOWN_TOPIC:  # another one was quicker
                     _demand(code, name, message[0] if message else None)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _APPLIED_WITHIN
+        while left := sorted(set(await admin.list_topics()) & set(names)):
+            if loop.time() > deadline:
+                raise TopicsError(f"{left[0]} is still there {_APPLIED_WITHIN:.0f} s after its deletion")
+            await asyncio.sleep(0.05)
 
 
 async def partition_counts(bootstrap: str, manifest: Manifest) -> dict[str, int]:
