@@ -11,7 +11,7 @@ from stream_app.ops.topics_admin import partition_counts
 from stream_app.publishing.generation import Generation
 from stream_app.publishing.generations import Generations
 from stream_app.publishing.publisher import Publisher, Terms, open_publisher
-from stream_app.publishing.reading import registry_at
+from stream_app.publishing.registry import Registry
 from stream_app.publishing.succeeding import Place, abandoned, take_over
 from tests.integration.test_publish import command
 from tests.pipeline.system import System
@@ -25,6 +25,12 @@ async def system_of(broker: str, folder: Path) -> System:
     """A system with a published version."""
     (folder / "first.yaml").write_text(edited_text())
     return await System(broker, folder, folder / "first.yaml", partitions=PARTITIONS).create()
+
+
+async def registry_of(system: System) -> Registry:
+    """The registry. Opening a publisher waits for what the one before has committed: a reader alone might just not see it."""
+    async with open_publisher(system.broker, system.manifest) as publisher:
+        return publisher.registry
 
 
 def generations(system: System, publisher: Publisher) -> Generations:
@@ -42,7 +48,7 @@ async def test_a_generation_begins_and_is_given_up(broker: str, tmp_path: Path) 
     counts = await partition_counts(broker, beside)
     assert {name for name in own if name.startswith(f"{system.manifest.prefix}side-1.")} == own
     assert own <= counts.keys() and counts[beside["lead-inbox"].name] == PARTITIONS
-    registry, _ = await registry_at(broker, system.manifest)
+    registry = await registry_of(system)
     assert registry.live is None and registry.versions[began.version].number == 0
     place = Place(broker, system.manifest, system.group, 5.0)
     assert (await abandoned(place, began)).status == "abandoned"
@@ -70,7 +76,7 @@ async def test_nothing_takes_over_that_must_not(broker: str, tmp_path: Path) -> 
         assert (quarantine.condemned, quarantine.reason) == ([bot], "quarantine: ip 203.0.113.7")
         with pytest.raises(KnownError, match="another version has gone live"):
             await made.take_over(quarantine, edited(1))
-    registry, _ = await registry_at(broker, system.manifest)
+    registry = await registry_of(system)
     assert [one.status for one in registry.generations] == ["running", "running"]
 
 
@@ -103,7 +109,7 @@ async def test_wrong_usage_is_told(broker: str, tmp_path: Path, words: list[str]
     system = await system_of(broker, tmp_path)
     ended = await command(system, *words)
     assert (ended.code, said in ended.err, "Traceback" in ended.err) == (code, True, False), ended.err
-    registry, _ = await registry_at(broker, system.manifest)
+    registry = await registry_of(system)
     assert registry.generations == ()
 
 
