@@ -202,7 +202,7 @@ def recovered(bench: Bench) -> dict[str, float]:
     before = tracemalloc.get_traced_memory()[0]
     for at in range(0, len(entries), 2_000):
         processor.restore(entries[at : at + 2_000])
-    assert len(processor._contributions("acme.example").members) == bench.members
+    assert len(processor._accounts.table.contributions("acme.example").members) == bench.members
     size = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     return {

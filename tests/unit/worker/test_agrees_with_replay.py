@@ -12,8 +12,7 @@ from stream_app.engine.times import DAY, HOUR, format_time, parse_time
 from stream_app.history.replay import Refused, finish, ordered, replay
 from stream_app.ingest.ndjson import read_events
 from stream_app.runtime.world import World
-from stream_app.worker import accounts as accounts_agent
-from stream_app.worker import fanout
+from stream_app.worker import account_partition, fanout
 from tests.pipeline.desk import Desk
 from tests.pipeline.models import small_model
 from tests.pipeline.tables import accounts_at, leads_at
@@ -119,7 +118,7 @@ def test_final_scores(seed: int, few: bool, monkeypatch: pytest.MonkeyPatch) -> 
     if not few:
         for name, value in {"FEW": 0, "LEAST": 1, "MOST": 2, "A_TURN": 1}.items():
             monkeypatch.setattr(fanout, name, value)
-        monkeypatch.setattr(accounts_agent, "AT_HAND", 1)
+        monkeypatch.setattr(account_partition, "AT_HAND", 1)
     chance = random.Random(seed)
     events = history(chance, 120, with_accounts=True)
     world, _, refused = expected(events)
