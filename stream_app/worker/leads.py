@@ -24,31 +24,25 @@ from stream_app.worker import messages
 from stream_app.worker.backlog import AT_ONCE, SHARE
 from stream_app.worker.composition import OTHER, Scoring
 from stream_app.worker.entries import ERASED, Alias, Kept, due_of
-from stream_app.worker.erasing import Erasing
+from stream_app.worker.hearing import Hearing
 from stream_app.worker.linking import Linking, is_unlink
 from stream_app.worker.links import (
     LEAD,
-    LINKS,
-    Erase,
     Merged,
     event_output,
     hops_of,
     merged_with,
-    read_link,
     without_merged,
 )
-from stream_app.worker.messages import AccountSeen
 from stream_app.worker.outbox import dead_letter, forwarded
 from stream_app.worker.partition import Partition
-from stream_app.worker.publications import MODEL
 from stream_app.worker.quarantining import Marking, refuse
 from stream_app.worker.refusals import refusal_of
 from stream_app.worker.restating import is_version
 from stream_app.worker.restating_leads import RestatedLeads
 from stream_app.worker.revealed_leads import RevealedLeads
 from stream_app.worker.revealing import Revealing
-from stream_app.worker.succession import KINDS, Succession
-from stream_app.worker.versions import public_moves
+from stream_app.worker.succession import Succession
 
 _NOTHING: list[Merged] = []
 NOW: Final = 0  # ms since the epoch: due whatever the time
@@ -70,13 +64,13 @@ class LeadProcessor:
         self._channel = OTHER
         self._register = self._leads.register
         self._linking = Linking(self._leads)
-        self._erasing = Erasing(self._leads)
         restated = RestatedLeads(self._leads, state, self._switched)
         self._versions, self._restating = restated.versions, restated.frame
         self._succession = Succession(scoring, LEAD_AGENT, partition, state, self._leads.send)
         self._revealing = Revealing(self._succession, self._register.entry, self._look, self._report)
         self._revealed = RevealedLeads(self._leads, self._succession, self._revealing)
         self._marking = Marking(self._leads)
+        self._hearing = Hearing(self._leads, self._linking, restated, self._succession, clock)
         self._leads.forget = self._revealed.forget
         self._revealed.arm()
 
@@ -152,24 +146,7 @@ class LeadProcessor:
             self._revealing.run(budget)
 
     def _inbox(self, record: InputRecord, skew: int) -> None:
-        if self._succession.stale(record):
-            self.counts["stale"] += 1
-            return
-        kind = messages.header(record.headers, messages.KIND)
-        if kind == messages.ACCOUNT:
-            self._see_account(messages.read_account_seen(record.value or b""))
-        elif kind == LINKS:
-            key, message = (record.key or b"").decode("utf-8", "replace"), read_link(record.value)
-            if isinstance(message, Erase):
-                self._erasing.take(key, message, hops_of(record.headers))
-            else:
-                self._linking.take(key, message, hops_of(record.headers))
-        elif kind == MODEL:
-            if self._restating.take(record.value, self._clock):
-                self.counts["model"] += 1
-        elif kind in KINDS:
-            self._succession.take(kind, record)
-        else:
+        if not self._hearing.take(record):
             channel, lead = messages.header(record.headers, messages.CHANNEL), messages.header(record.headers, LEAD)
             self._channel = self.scoring.label(channel)
             self._event(record, channel, skew, lead, merged_with(record.headers))
@@ -315,30 +292,6 @@ class LeadProcessor:
             inbox = self.scoring.names.account_inbox
             self._leads.send(forwarded(inbox, record, account, messages.event_headers(channel)))
             self._count("forwarded")
-
-    # -- accounts -------------------------------------------------------------------------------------------------------
-
-    def _see_account(self, seen: AccountSeen) -> None:
-        """The lead's account has changed: advance to that time, see the change, evaluate."""
-        lead = self._register.find(seen.lead)
-        if not isinstance(lead, Lead):
-            return
-        subject = lead.subject
-        if lead.account_id != seen.account_id:
-            if subject.published is not None and subject.published[-2] == seen.account_id:
-                # Away since the last drain, which the account does not know: should it come back, it is not told anew.
-                subject.account = (seen.account_id, seen.view)
-            return
-        lead.advance(seen.at)
-        self._leads.tell_moves(lead)
-        before = lead.card.scores
-        subject.account = (seen.account_id, seen.view)
-        lead.look()
-        cause = Cause(seen.cause, seen.event_id)
-        lead.evaluate(cause, before)
-        if seen.cause == "model" and public_moves(lead, mode := self._versions.current.mode):
-            self._leads.tell_moves(lead, mode == "restated")
-        self._leads.changed(lead, cause)
 
     # -- time -----------------------------------------------------------------------------------------------------------
 
