@@ -21,7 +21,7 @@ SETTLE: Final = "settle"  # kinds of records: to the lanes of a side generation
 TAKEOVER: Final = "takeover"  # to live lanes
 READY: Final = "ready"  # between the lanes of one generation
 GENERATION: Final = "stream-app.generation"
-"""The header of live lanes' messages that says under which generation they were sent; none under the first."""
+"""The header of live lanes' messages that says of which world they are (`Standing`); none in the first."""
 
 LIVE: Final = 0  # as the number of a side generation: none
 ROUNDS: Final = 3
@@ -56,7 +56,8 @@ class Ready(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standing(msgspec.Struct, array_like=True):
-    """Where a lane is, as its table says. `number` is its generation; `until` are the offsets that it must come to before
+    """Where a lane is, as its table says. `number` is its generation; `world` the last that was taken over whole, which is what
+    messages are of; `until` are the offsets that it must come to before
     it makes public what it took over; `round` and `heard` are the readiness that it said and heard, by lane."""
 
     number: int = 0
@@ -66,6 +67,12 @@ class Standing(msgspec.Struct, array_like=True):
     round: int = 0
     heard: dict[str, int] = {}
     condemned: list[Condemned] = []
+    world: int = 0
+
+    def after(self, takeover: Takeover) -> "Standing":
+        """Where a lane is that has come to a takeover."""
+        world = self.world if takeover.partial else takeover.number
+        return Standing(takeover.number, "taking_over", takeover, condemned=takeover.condemned, world=world)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -119,12 +126,12 @@ def read_standing(value: bytes) -> Standing:
 
 
 def generation_of(headers: Headers) -> int:
-    """Under which generation a message was sent."""
+    """Of which world a message is."""
     stated = header(headers, GENERATION)
     return int(stated) if stated is not None and stated.isdecimal() and len(stated) < 9 else 0
 
 
 def stamped(outputs: Sequence[Output], topics: frozenset[str], number: int) -> list[Output]:
-    """Outputs, those to the inboxes with the generation under which they are sent."""
+    """Outputs, those to the inboxes with the world that they are of."""
     stamp = (GENERATION, str(number).encode())
     return [one._replace(headers=[*one.headers, stamp]) if one.topic in topics else one for one in outputs]

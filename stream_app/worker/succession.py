@@ -102,11 +102,11 @@ class Succession:
     # -- records --------------------------------------------------------------------------------------------------------
 
     def stale(self, record: InputRecord) -> bool:
-        """Whether a record of an inbox was sent under an earlier generation, in which its effect has come about as well.
+        """Whether a record of an inbox is of an earlier world: its effect has come about in this one as well.
 
         Events are not: they are known by their ids. Nor is what comes from outside.
         """
-        if self.is_side or not self.standing.number or generation_of(record.headers) >= self.standing.number:
+        if self.is_side or not self.standing.world or generation_of(record.headers) >= self.standing.world:
             return False
         kind = header(record.headers, KIND)
         if kind in (MEMBER, TO_LEAD, READY):
@@ -125,7 +125,7 @@ class Succession:
             published_model(takeover.publication)
             _compiled(takeover.condemned)
             if takeover.number > self.standing.number:
-                self.standing = Standing(takeover.number, "taking_over", takeover, condemned=takeover.condemned)
+                self.standing = self.standing.after(takeover)
                 self._changed = self.reopen = True
         elif kind == SETTLE and self.is_side:
             if self.standing.phase == "steady":
@@ -204,9 +204,9 @@ class Succession:
     # -- effects --------------------------------------------------------------------------------------------------------
 
     def outputs(self, outputs: list[Output]) -> list[Output]:
-        """Outputs as they are sent: messages to other lanes say under which generation."""
-        number = self.standing.number
-        return stamped(outputs, self._inboxes, number) if number and not self.is_side else outputs
+        """Outputs as they are sent: messages to other lanes say of which world they are."""
+        world = self.standing.world
+        return stamped(outputs, self._inboxes, world) if world and not self.is_side else outputs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What has changed in the table since the last call."""

@@ -17,7 +17,7 @@ from stream_app.worker.account_table import ACCOUNTS
 from stream_app.worker.before import BEFORE, NOTHING, Before, before_entry, before_key, before_of_marker
 from stream_app.worker.composition import Scoring
 from stream_app.worker.entries import ERASED, Freed, erased_key, is_marker, marker_of, pack_marker, state_of
-from stream_app.worker.generations import Standing, Takeover
+from stream_app.worker.generations import Standing
 from stream_app.worker.register import opened
 from stream_app.worker.restating import is_version
 from stream_app.worker.succession import standing_entry, standing_in
@@ -39,8 +39,7 @@ def migrations(scoring: Scoring) -> MigrationFactory:
             return None if standing is not None or agent != LEAD else ErasedMarks(scoring)
         if standing is None or standing.phase != "taking_over":
             return None
-        assert standing.takeover is not None
-        return TakingOver(scoring, agent, partition, state, standing.takeover)
+        return TakingOver(scoring, agent, partition, state, standing)
 
     return make
 
@@ -48,7 +47,10 @@ def migrations(scoring: Scoring) -> MigrationFactory:
 class TakingOver:
     """See the module."""
 
-    def __init__(self, scoring: Scoring, agent: str, partition: int, state: StateReader, takeover: Takeover) -> None:
+    def __init__(self, scoring: Scoring, agent: str, partition: int, state: StateReader, standing: Standing) -> None:
+        takeover = standing.takeover
+        assert takeover is not None
+        self._world = standing.world
         self.source = takeover.leads if agent == LEAD else takeover.accounts
         self._takeover = takeover
         self._leads = agent == LEAD
@@ -79,7 +81,9 @@ class TakingOver:
         """See `Migration`."""
         takeover = self._takeover
         until = {topic: own.get(topic, 0) for topic in self._events}
-        standing = Standing(takeover.number, "catching_up", takeover, until, condemned=takeover.condemned)
+        standing = Standing(
+            takeover.number, "catching_up", takeover, until, condemned=takeover.condemned, world=self._world
+        )
         self._versions.begin_anew(takeover.publication)
         return Effects([standing_entry(standing), *self._versions.changes()], ())
 

@@ -120,6 +120,8 @@ def test_a_condemned_source_is_taken_back(seed: int) -> None:
         if place == takes:
             side.run(7)
             settle(side)
+            for following in events[place + 1 : place + 6]:  # once more in their turn: duplicates
+                sent(live, following)
             terms = takeover_of(side, model, 1, partial=True, reason="quarantine: ip", condemned=network)
             take_over(live, side, terms, chance)
     live.run(7)
