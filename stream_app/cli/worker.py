@@ -94,7 +94,6 @@ def worker(
     from stream_app.modelfiles import read_model
     from stream_app.ops.observed import observe
     from stream_app.ops.worker_metrics import Ledger
-    from stream_app.publishing.crew import side_group
     from stream_app.publishing.side import generation_at
     from stream_app.streaming.settings import SettingsError
     from stream_app.worker.main import WorkerOptions, work
@@ -108,12 +107,13 @@ def worker(
         raise SystemExit(_supervised())
     broker, manifest = broker_of(bootstrap), manifest_of(prefix, partitions)
     condemned: tuple[Condemned, ...] = ()
+    added: tuple[Condemned, ...] = ()
     if side is None:
         scored = read_model(model)
     else:
-        found = generation_at(broker, manifest, side)
-        scored, manifest, condemned = found.model, found.manifest, found.condemned
-        group = side_group(group, side)
+        found = generation_at(broker, manifest, side, group)
+        scored, manifest, group = found.model, found.manifest, found.group
+        condemned, added = found.condemned, found.added
     options = WorkerOptions(
         broker=broker,
         app=group,
@@ -123,6 +123,7 @@ def worker(
         instance=instance,
         secret=blake2b(erasure_key.encode()).digest() if erasure_key else b"",
         condemned=condemned,
+        added=added,
     )
     if parent is None and os.environ.get("STREAM_APP_END_WITH_PARENT"):
         parent = os.getppid()
@@ -134,7 +135,7 @@ def worker(
             scored,
             manifest,
             parent=parent,
-            ready=lambda: say("ready"),
+            ready=(lambda: say("ready")) if side is None else (lambda: None),
             made=ledger.made,
             observe=observed,
         )

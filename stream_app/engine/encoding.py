@@ -21,7 +21,7 @@ from stream_app.engine.state import NEVER, Cell, LadderState, Subject
 FORMAT: Final = 3
 _TAG: Final = 4  # bytes of a version, the last of a state from format 3 on
 
-_LadderRow = tuple[str, int, int, int, int, dict[str, int]]
+LadderRow = tuple[str, int, int, int, int, dict[str, int]]
 _CardRow = tuple[bytes, int, list[int], list[float], list[int]]
 _LinksRow = tuple[dict[str, bool], int, int]  # links, conflicts, erased_at
 _Row = tuple[
@@ -34,7 +34,7 @@ _Row = tuple[
     dict[str, Cell],  # facts
     dict[str, Cell],  # marks
     dict[int, bytes],  # data by tracker id; under -1 what machines did, if they did (`sifted_encoding.ROW`)
-    dict[str, _LadderRow],
+    dict[str, LadderRow],
     bool,  # settled
     int,  # revision
     list[Any] | None,  # published
@@ -112,10 +112,10 @@ def tag_of(raw: bytes) -> bytes | None:
 
 
 class Told(NamedTuple):
-    """What was made public of a subject, read without its plan: stage and `seq` by ladder, as of its clock."""
+    """What was made public of a subject, read without its plan: where it stands on each ladder, as of its clock."""
 
     clock: int
-    ladders: dict[str, tuple[str, int]]
+    ladders: dict[str, LadderRow]
     revision: int
     published: list[Any] | None
 
@@ -123,7 +123,7 @@ class Told(NamedTuple):
 def told_in(raw: bytes) -> Told:
     """What was made public of the subject of a state. Raises `StateError` for what is none."""
     row = _row(raw)
-    return Told(row[1], {name: (cells[0], cells[2]) for name, cells in row[9].items()}, row[11], row[12])
+    return Told(row[1], row[9], row[11], row[12])
 
 
 def is_bare(raw: bytes) -> bool:
@@ -135,6 +135,11 @@ def is_bare(raw: bytes) -> bool:
 def is_marked(raw: bytes, mark: str) -> bool:
     """Whether the subject of a state has a mark. Raises `StateError` for what is no state."""
     return mark.encode() in raw and mark in _row(raw)[7]
+
+
+def ladders_of(rows: dict[str, LadderRow]) -> dict[str, LadderState]:
+    """Where a subject stands, from `Told`."""
+    return {name: _ladder(row) for name, row in rows.items()}
 
 
 def decode(plan: Plan, raw: bytes) -> Subject:
@@ -222,11 +227,11 @@ def card_of(plan: Plan, subject: Subject, view: Any, row: list[Any]) -> Card:
     return Card(unit, contributions, changes, Moment(subject, view, unit, unit, scores, scores))
 
 
-def _ladder_row(state: LadderState) -> _LadderRow:
+def _ladder_row(state: LadderState) -> LadderRow:
     return state.stage, state.entered, state.seq, state.moved, state.obeyed, state.left
 
 
-def _ladder(row: _LadderRow) -> LadderState:
+def _ladder(row: LadderRow) -> LadderState:
     state = LadderState(row[0], row[1])
     state.seq, state.moved, state.obeyed, state.left = row[2], row[3], row[4], row[5]
     return state

@@ -7,7 +7,7 @@ first held against what the scores stay within, so that quiet boundaries cost no
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from stream_app.engine import ladders
 from stream_app.engine.activity import Activity
@@ -22,6 +22,7 @@ from stream_app.engine.state import NEVER, Subject
 from stream_app.engine.trackers.data import Data
 
 _NO_BASES: list[Data | None] = []
+_BY_MODEL: Final = Cause("model")
 
 
 class Live:
@@ -167,12 +168,12 @@ class Live:
         self._expiry = NEVER
         self.subject.settled = False
 
-    def restate(self, before: Scores) -> None:
+    def restate(self, before: Scores, cause: Cause = _BY_MODEL) -> None:
         """Stand where this version of the model says, after another one (cause `model`).
 
         A `stage_set` that still stands goes on standing until the next boundary or event.
         """
-        subject, cause = self.subject, Cause("model")
+        subject = self.subject
         self.moves += ladders.resettle(self.plan, subject, self.card, subject.clock, cause, before)
         self._expiry = NEVER
         if subject.settled:

@@ -23,7 +23,7 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One of them: its number, the version that it scores by, what for, when (ms), by whom and why it was begun.
 
     `condemned` are the sources that count for nothing in it, `added` those of them that it is about, `released` those that
-    count again. `publication` is the number under which it took the live one's place.
+    count again. `group` is the live workers' consumer group, after which that of its own is named. `publication` is the number under which it took the live one's place.
     """
 
     number: int
@@ -38,6 +38,7 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     condemned: list[Condemned] = []
     added: list[Condemned] = []
     released: list[Condemned] = []
+    group: str = ""
     publication: int = 0
     needs: list[str] = []
     approvals: dict[str, str] = {}

@@ -6,12 +6,13 @@ begun can be left lying; from then on every live lane takes over by itself, and 
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from stream_app.engine.model.types import Model
 from stream_app.errors import KnownError
-from stream_app.ingest.condemned import Condemned
+from stream_app.ingest.condemned import Condemned, Quarantine
 from stream_app.ops.topics_admin import create_topics
 from stream_app.publishing.generation import Generation, Purpose, Settled, Status, condemned_now, encode
 from stream_app.publishing.publisher import Publisher, Terms
@@ -20,6 +21,8 @@ from stream_app.streaming.processor import Output
 from stream_app.topics import Manifest
 from stream_app.worker.generations import Takeover, settle_output, takeover_output
 from stream_app.worker.publications import TooLarge, publication
+
+_UNDONE: Final = ("running", "settling", "abandoned")
 
 
 class Generations:
@@ -37,14 +40,18 @@ class Generations:
         terms: Terms,
         added: Sequence[Condemned] = (),
         released: Sequence[Condemned] = (),
+        group: str = "",
     ) -> Generation:
         """Begin a generation that scores by a model, without what condemned sources sent: those that are condemned, and what is
         `added`, but for what is `released`. Raises `KnownError`."""
         publisher, registry = self._publisher, self.registry
         publisher.check(terms)
+        now = condemned_now(list(registry.generations))
+        condemned = [one for one in now if one not in released] + [one for one in added if one not in now]
         try:
             publication(model, 0, terms.mode, 0)
-        except TooLarge as error:
+            Quarantine(condemned)
+        except (TooLarge, ValueError) as error:
             raise KnownError(str(error)) from None
         number = max((one.number for one in registry.generations), default=0) + 1
         began = Generation(
@@ -52,11 +59,12 @@ class Generations:
             model=model.name,
             version=model.version,
             purpose=purpose,
+            group=group,
             started_at=_now(),
             by=terms.by,
             note=terms.note,
             mode=terms.mode,
-            condemned=[one for one in condemned_now(list(registry.generations)) if one not in released] + list(added),
+            condemned=condemned,
             added=list(added),
             released=list(released),
             needs=list(terms.needs) if purpose != "quarantine" else [],
@@ -90,14 +98,15 @@ class Generations:
             )
         publisher, registry = self._publisher, self.registry
         live = registry.live
-        if generation.purpose == "quarantine" and (live is None or live.version != generation.version):
+        of_live = bool(generation.added or generation.released)
+        if of_live and (live is None or live.version != generation.version):
             raise KnownError(f"another version has gone live since {generation} began: abandon it, and begin anew")
-        counted = [*generation.condemned, *generation.released]
-        known = [one for one in condemned_now(list(registry.generations)) if one not in counted]
-        if known:
-            raise KnownError(
-                f"{known[0]} was condemned after {generation} began, which counts it: abandon it, and begin anew"
-            )
+        known = condemned_now(list(registry.generations))
+        counted = [one for one in known if one not in (*generation.condemned, *generation.released)]
+        refused = [one for one in generation.condemned if one not in (*known, *generation.added)]
+        if counted or refused:
+            what = f"{counted[0]} was condemned" if counted else f"{refused[0]} was released"
+            raise KnownError(f"{what} after {generation} began, which does not know: abandon it, and begin anew")
         if not restated(registry, len(publisher.inboxes())):
             raise KnownError("the live version is not restated everywhere yet: see 'stream-app model list'")
         made = Publication(
@@ -118,16 +127,22 @@ class Generations:
             publication(model, made.number, made.mode, made.at),
             manifest["lead-changelog"].name,
             manifest["account-changelog"].name,
-            generation.purpose == "quarantine",
             generation.reason,
             generation.condemned,
+            generation.added,
         )
         messages = [takeover_output(*place, takeover) for place in publisher.inboxes()]
         await publisher.transact([self._version_record(version), self._record(taken), *messages])
         return taken
 
     async def mark(self, generation: Generation, status: Status) -> Generation:
-        """Say what has become of a generation."""
+        """Say what has become of a generation: `abandoned` before it took over, `finished` after. Raises `KnownError`."""
+        wrong = generation.status not in (("taken_over", "finished") if status == "finished" else _UNDONE)
+        if wrong:
+            raise KnownError(
+                f"{generation} has taken the live one's place: 'stream-app model promote --generation {generation.number}' "
+                "waits for the end of it"
+            )
         return await self._write(msgspec.structs.replace(generation, status=status))
 
     def manifest_of(self, generation: Generation) -> Manifest:

@@ -134,7 +134,7 @@ class Publisher:
     async def _go_live(self, version: Version, model: Model, terms: Terms, approvals: dict[str, str]) -> Version:
         now, live = _now(), self.registry.live
         changing = [one for one in self.registry.generations if one.status == "taken_over"]
-        if changing and any(lane.number != changing[-1].publication or lane.left for lane in self.registry.lanes):
+        if changing and not _has_come(self.registry, changing[-1].publication):
             raise KnownError(
                 f"{changing[-1]} is taking the live one's place: wait until 'stream-app model list' says it has"
             )
@@ -194,6 +194,13 @@ class Publisher:
             raise KnownError(f"Kafka did not take the version: {error!r}") from error
         finally:
             await asyncio.gather(*sent, return_exceptions=True)
+
+
+def _has_come(registry: Registry, number: int) -> bool:
+    """Whether every lane that has reported has come to a publication, and everybody stands under it, or to a later one."""
+    return bool(registry.lanes) and not any(
+        lane.number < number or (lane.number == number and lane.left) for lane in registry.lanes
+    )
 
 
 @asynccontextmanager

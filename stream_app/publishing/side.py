@@ -6,6 +6,7 @@ from typing import NamedTuple
 from stream_app.engine.model.types import Model
 from stream_app.errors import KnownError
 from stream_app.ingest.condemned import Condemned
+from stream_app.publishing.crew import side_group
 from stream_app.publishing.generation import Generation
 from stream_app.publishing.reading import model_of, registry_of
 from stream_app.publishing.registry import Registry
@@ -14,20 +15,26 @@ from stream_app.topics import Manifest, load_manifest
 
 
 class Side(NamedTuple):
-    """A generation's model, its topics, and the sources that count for nothing in it."""
+    """A generation's model, its topics, its workers' group, the sources that count for nothing in it, and those of them that
+    it condemns anew."""
 
     model: Model
     manifest: Manifest
+    group: str
     condemned: tuple[Condemned, ...]
+    added: tuple[Condemned, ...]
 
 
-def generation_at(bootstrap: str, manifest: Manifest, number: int) -> Side:
-    """What the workers of a generation need. Raises `KnownError` where it is not at work."""
+def generation_at(bootstrap: str, manifest: Manifest, number: int, group: str) -> Side:
+    """What the workers of a generation need; `group` is the live ones', where it does not say. Raises `KnownError` where it
+    is not at work."""
     registry, there = asyncio.run(registry_there(bootstrap, manifest))
     found = next((one for one in registry.generations if one.number == number), None)
     if found is None or not found.active:
         raise KnownError(f"generation {number} is not at work: see 'stream-app model list'")
-    return Side(model_of(registry.versions[found.version]), there.beside(number), tuple(found.condemned))
+    own = side_group(found.group or group, number)
+    model = model_of(registry.versions[found.version])
+    return Side(model, there.beside(number), own, tuple(found.condemned), tuple(found.added))
 
 
 async def registry_there(bootstrap: str, manifest: Manifest) -> tuple[Registry, Manifest]:

@@ -47,7 +47,7 @@ async def caught_up(place: Place, generation: Generation, progress: Progress, ch
     Raises `KnownError` where it does not get on for `place.within` seconds.
     """
     manifest = place.manifest.beside(generation.number)
-    group = side_group(place.group, generation.number)
+    group = side_group(generation.group or place.group, generation.number)
     best, since = -1, time.monotonic()
     async with open_lag_reader(place.bootstrap, manifest) as reader:
         while True:
@@ -87,7 +87,7 @@ async def take_over(place: Place, generation: Generation, check: Check) -> Gener
         if found.status == "running":
             found = await Generations(place.bootstrap, publisher).settle(found)
     reports = await _still(place, found, check)
-    await _passed(place, reports, check)
+    await _passed(place, found.group or place.group, reports, check)
     async with open_publisher(place.bootstrap, place.manifest) as publisher:
         found = again(publisher.registry, found)
         if found.status != "settling":
@@ -114,8 +114,8 @@ async def _still(place: Place, generation: Generation, check: Check) -> list[Set
             await asyncio.sleep(_AGAIN)
 
 
-async def _passed(place: Place, reports: list[Settled], check: Check) -> None:
-    """Wait until the live workers have read as much as those that stand still."""
+async def _passed(place: Place, group: str, reports: list[Settled], check: Check) -> None:
+    """Wait until the live workers, of a group, have read as much as those that stand still."""
     wanted = {
         (topic, one.partition): offset
         for one in reports
@@ -125,7 +125,7 @@ async def _passed(place: Place, reports: list[Settled], check: Check) -> None:
     deadline = time.monotonic() + place.within
     async with open_lag_reader(place.bootstrap, place.manifest) as reader:
         while True:
-            readings = await reader.look([place.group])
+            readings = await reader.look([group])
             behind = [
                 one
                 for one in readings
@@ -136,7 +136,7 @@ async def _passed(place: Place, reports: list[Settled], check: Check) -> None:
             check()
             if time.monotonic() > deadline:
                 raise KnownError(
-                    f"the live workers (group {place.group}) have not read {behind[0].topic} as far as the generation has: "
+                    f"the live workers (group {group}) have not read {behind[0].topic} as far as the generation has: "
                     "are they running? --group names them"
                 )
             await asyncio.sleep(_AGAIN)
@@ -167,7 +167,7 @@ async def _marked(place: Place, generation: Generation, status: Status) -> Gener
 
 async def _clean_up(place: Place, generation: Generation) -> None:
     """Delete what only a generation had, once its workers have gone. Said again, it deletes what is left."""
-    group = side_group(place.group, generation.number)
+    group = side_group(generation.group or place.group, generation.number)
     deadline = time.monotonic() + _GONE_WITHIN
     while not await delete_group(place.bootstrap, group):
         if time.monotonic() > deadline:

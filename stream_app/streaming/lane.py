@@ -180,8 +180,15 @@ class Lane:
 
     def _at_bound(self, number: int) -> bool:
         head, expected = self._merge.head(number), self._expected[number]
-        place = head.offset if head is not None else expected
-        return place is not None and self._merge.at_bound(number, place)
+        if head is not None:
+            return self._merge.at_bound(number, head.offset)
+        if expected is None or not self._bounds:
+            return False
+        if not self._merge.at_bound(number, expected) and self._ended(
+            number
+        ):  # what is left are markers: no record comes
+            expected = max(expected, self._inputs.fetched_to(self._topics[number], self.partition) or 0)
+        return self._merge.at_bound(number, expected)
 
     def _done(self, number: int) -> bool:
         """Whether a topic whose buffer is empty has nothing to give for now."""

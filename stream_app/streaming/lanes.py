@@ -158,10 +158,14 @@ class Lanes:
         task.add_done_callback(self._reopening.discard)
 
     async def _reopened(self, unit: Unit) -> None:
-        if unit in self._lanes:
-            await self._close(unit)
-        if unit in self._assigned and unit not in self._lanes:
-            self._open(unit)
+        try:
+            if unit in self._lanes:
+                await self._close(unit)
+            if unit in self._assigned and unit not in self._lanes:
+                self._open(unit)
+        except BaseException as error:
+            self._failed(f"lane {unit[0]}-{unit[1]} can't be opened anew", error)
+            raise
 
     async def _opened(self, unit: Unit, lane: Lane) -> None:
         try:

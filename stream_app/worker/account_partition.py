@@ -28,8 +28,7 @@ from stream_app.worker.restating import Entries, Restating, is_version
 from stream_app.worker.restating_accounts import RestatedAccounts
 from stream_app.worker.revealing import Revealing
 from stream_app.worker.shelf import Shelf
-from stream_app.worker.succession import Succession
-from stream_app.worker.taking_over import QUARANTINED
+from stream_app.worker.succession import QUARANTINED, Succession
 from stream_app.worker.telling import TELLS, Telling
 from stream_app.worker.versions import Versions, public_moves
 from stream_app.worker.wheel import Wheel
@@ -81,7 +80,7 @@ class AccountPartition:
 
     def bounded(self) -> bool:
         """See `Processor`."""
-        some = self.succession.stand(not self.telling.waiting)
+        some = self.succession.stand(not (self.telling.waiting or self.shelf.changed or self._outputs))
         if some and self.succession.revealing:
             self.switch(self.scoring)
             self.revealing.begin()
@@ -178,7 +177,8 @@ class AccountPartition:
     def _reveal(self, name: str, account: Account, before: Before) -> None:
         """Make an account public that was taken over from another generation."""
         self.table.changes[before_key(ACCOUNTS + name.encode())] = None
-        go_on_from(account, before, self.succession.reason)
+        succession = self.succession
+        go_on_from(account, before, succession.since, succession.reason, succession.touched(account.subject))
         account.subject.published = before.published
         self.tell_caused(name, account, self.succession.publication.mode)
         self._anew.add(name)

@@ -123,7 +123,7 @@ class AccountProcessor:
                         return index + 1
             except Refusal as refusal:
                 self._note(refusal.code)
-                if not self._accounts.succession.catching_up:  # else it is in the dead letters already
+                if not self._accounts.succession.repeats(record):
                     self._accounts.send(dead_letter(self._accounts.scoring.names.dead_letters, record, refusal))
         self._accounts.carry_on(len(records) // SHARE + 1)
         return len(records)
@@ -167,7 +167,7 @@ class AccountProcessor:
             self._accounts.succession.quarantine
             and (source := self._accounts.succession.quarantine.of(activity)) is not None
         ):
-            if self._accounts.succession.is_side:
+            if source in self.scoring.added:
                 self._accounts.mark(name, activity)
             if not of_lead:  # else the letter is the lead's
                 raise refuse(source)
@@ -222,7 +222,7 @@ class AccountProcessor:
         was = self._accounts.table.put(member)
         if member.shares is None:
             self._accounts.telling.left(member.account_id, member.lead)
-        elif not was or member.stranger:
+        elif not was:
             self._accounts.telling.joined(member.account_id, member.lead, member.at)
 
     def reached(self) -> int:

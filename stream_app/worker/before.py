@@ -4,15 +4,14 @@ The rule: as long as a subject has such an entry (key `before:` and its own), no
 what it tells other lanes; the entry goes when it is revealed, and what was public then is where it goes on from.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from stream_app.engine.encoding import LadderRow, ladders_of
 from stream_app.engine.ladders import Cause
 from stream_app.engine.live import Live
 from stream_app.engine.moment import Scores
-from stream_app.engine.plan import Plan
 from stream_app.engine.state import NEVER
 from stream_app.worker.entries import Kept, marker_of, pack, state_of
 
@@ -21,10 +20,12 @@ _LETTER: Final = b"\xa5"  # tells such an entry apart from states and markers (e
 
 
 class Before(msgspec.Struct, array_like=True, frozen=True):
-    """What was public: stage and `seq` by ladder, scores by name, the revision, what the last score record said (None:
-    there was none, or it was taken back), the clock (ms)."""
+    """What was public: where the subject stood on each ladder, its published scores by name, the revision, what the last
+    score record said (None: there was none, or it was taken back), the clock (ms). Of a key that stood for nobody there is
+    `seq` alone, by ladder, and the revision."""
 
-    ladders: dict[str, tuple[str, int]] = {}
+    ladders: dict[str, LadderRow] = {}
+    seq: dict[str, int] = {}
     scores: dict[str, float] = {}
     revision: int = 0
     published: list[Any] | None = None
@@ -32,7 +33,7 @@ class Before(msgspec.Struct, array_like=True, frozen=True):
 
     def counted_by(self, kept: Kept) -> Kept:
         """What a key keeps goes on from what was public."""
-        kept.seq = {**kept.seq, **{name: seq for name, (_, seq) in self.ladders.items()}}
+        kept.seq = {**kept.seq, **self.seq, **{name: row[2] for name, row in self.ladders.items()}}
         kept.revision = max(kept.revision, self.revision)
         return kept
 
@@ -61,20 +62,26 @@ def read_before(entry: bytes) -> Before:
 def before_of_marker(entry: bytes) -> Before:
     """What was public of a key that stands for no lead: it goes on counting."""
     marker: Kept = marker_of(entry)
-    return Before({name: ("", seq) for name, seq in marker.seq.items()}, {}, marker.revision)
+    return Before(seq=marker.seq, revision=marker.revision)
 
 
-def go_on_from(live: Live, before: Before, reason: str | None) -> None:
-    """Let a subject that was taken over go on from what was public of it: its moves are those that others have to hear of."""
-    live.advance(before.clock)
-    subject, plan = live.subject, live.plan
-    first = {ladder.name: ladder.stages[0].name for ladder in plan.ladders}
-    told: Mapping[str, tuple[str, int]] = {
-        name: (stage or first.get(name, ""), seq) for name, (stage, seq) in before.ladders.items()
-    }
-    live.announce(told, Cause("model", None, reason), _scores(before, plan))
-    subject.revision = before.revision
+def go_on_from(live: Live, before: Before, at: int, reason: str | None, anew: bool) -> None:
+    """Let a subject that was taken over go on from what was public of it, at a time (ms): its moves are those that others have
+    to hear of.
 
-
-def _scores(before: Before, plan: Plan) -> Scores:
-    return [before.scores.get(name) for name in plan.score_names]
+    Its stages go on, too, and move where the new scores ask for it. With `anew` (a condemned source had a part in how it came
+    there), or where nobody was told of any, it stands where the other generation has it.
+    """
+    live.advance(max(before.clock, at))
+    scores: Scores = [before.scores.get(name) for name in live.plan.score_names]
+    cause = Cause("model", None, reason)
+    live.subject.revision = before.revision
+    if before.ladders and not anew:
+        live.moves = []
+        live.subject.ladders = ladders_of(before.ladders)
+        live.restate(scores, cause)
+        return
+    first = {ladder.name: ladder.stages[0].name for ladder in live.plan.ladders}
+    told = {name: (first[name], seq) for name, seq in before.seq.items() if name in first}
+    told |= {name: (row[0], row[2]) for name, row in before.ladders.items()}
+    live.announce(told, cause, scores)

@@ -23,7 +23,7 @@ class Scoring:
     `secret` (at most 64 bytes) keys the digests that are left of erased leads; who changes it forgets them.
     `models` is the topic that says which version each lane has. `by_events`: time passes only with the events.
     `inputs` are each agent's event topics. Of a side generation (`generations`): `side` is its number, `condemned` the
-    sources that count for nothing in it, `beside` the changelog of the live generation's leads.
+    sources that count for nothing in it, `added` those of them that do in the live one, `beside` the changelog of the live generation's leads.
     """
 
     model: Model
@@ -41,6 +41,7 @@ class Scoring:
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     side: int = 0
     condemned: tuple[Condemned, ...] = ()
+    added: frozenset[Condemned] = frozenset()
     beside: str = ""
     others: dict[str, "Scoring"] = field(default_factory=dict, repr=False, compare=False)
     """Other versions for the same system, compiled: its lanes share them."""
@@ -70,6 +71,7 @@ def compose(
     *,
     by_events: bool = False,
     condemned: tuple[Condemned, ...] = (),
+    added: tuple[Condemned, ...] = (),
 ) -> Scoring:
     """Compile a model for a system of topics, a side generation's (`Manifest.beside`) too."""
     return Scoring(
@@ -83,6 +85,7 @@ def compose(
         inputs={agent: _events(manifest, agent) for agent in _AGENTS},
         side=manifest.side,
         condemned=condemned,
+        added=frozenset(added),
         beside=manifest.live["lead-changelog"].name,
         **_parts(model),
     )

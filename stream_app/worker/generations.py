@@ -21,7 +21,7 @@ SETTLE: Final = "settle"  # kinds of records: to the lanes of a side generation
 TAKEOVER: Final = "takeover"  # to live lanes
 READY: Final = "ready"  # between the lanes of one generation
 GENERATION: Final = "stream-app.generation"
-"""The header of live lanes' messages that says of which world they are (`Standing`); none in the first."""
+"""The header of live lanes' messages that says under which generation they were sent; none under the first."""
 
 LIVE: Final = 0  # as the number of a side generation: none
 ROUNDS: Final = 3
@@ -34,17 +34,17 @@ Phase = Literal["steady", "settling", "settled", "taking_over", "catching_up", "
 class Takeover(msgspec.Struct, frozen=True, array_like=True):
     """To a live lane: take over the table of the side generation `number`, which is in force as `publication` says.
 
-    `leads` and `accounts` are its changelogs. With `partial` only those subjects that a condemned source has touched are
-    taken over. `reason` says in words why, for transitions; `condemned` are all sources that count for nothing from now on.
+    `leads` and `accounts` are its changelogs. `reason` says in words why, for transitions; `condemned` are all sources that
+    count for nothing from now on, `added` those of them that did before.
     """
 
     number: int
     publication: Publication
     leads: str
     accounts: str
-    partial: bool
     reason: str
     condemned: list[Condemned]
+    added: list[Condemned]
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):
@@ -56,9 +56,8 @@ class Ready(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standing(msgspec.Struct, array_like=True):
-    """Where a lane is, as its table says. `number` is its generation; `world` the last that was taken over whole, which is what
-    messages are of; `until` are the offsets that it must come to before
-    it makes public what it took over; `round` and `heard` are the readiness that it said and heard, by lane."""
+    """Where a lane is, as its table says. `number` is its generation; `until` are the offsets that it must come to before it
+    makes public what it took over; `round` and `heard` are the readiness that it said and heard, by lane."""
 
     number: int = 0
     phase: Phase = "steady"
@@ -67,12 +66,6 @@ class Standing(msgspec.Struct, array_like=True):
     round: int = 0
     heard: dict[str, int] = {}
     condemned: list[Condemned] = []
-    world: int = 0
-
-    def after(self, takeover: Takeover) -> "Standing":
-        """Where a lane is that has come to a takeover."""
-        world = self.world if takeover.partial else takeover.number
-        return Standing(takeover.number, "taking_over", takeover, condemned=takeover.condemned, world=world)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -126,12 +119,12 @@ def read_standing(value: bytes) -> Standing:
 
 
 def generation_of(headers: Headers) -> int:
-    """Of which world a message is."""
+    """Under which generation a message was sent."""
     stated = header(headers, GENERATION)
     return int(stated) if stated is not None and stated.isdecimal() and len(stated) < 9 else 0
 
 
 def stamped(outputs: Sequence[Output], topics: frozenset[str], number: int) -> list[Output]:
-    """Outputs, those to the inboxes with the world that they are of."""
+    """Outputs, those to the inboxes with the generation under which they are sent."""
     stamp = (GENERATION, str(number).encode())
     return [one._replace(headers=[*one.headers, stamp]) if one.topic in topics else one for one in outputs]

@@ -126,14 +126,14 @@ class LeadProcessor:
                     self._event(record, channel, skew, None, _NOTHING)
             except Refusal as refusal:
                 self._count(refusal.code)
-                if not self._succession.catching_up:  # else it is in the dead letters already
+                if not self._succession.repeats(record):
                     self._leads.send(dead_letter(self.scoring.names.dead_letters, without_merged(record), refusal))
         self._carry_on(len(records) // SHARE + 1)
         return len(records)
 
     def bounded(self) -> bool:
         """See `Processor`."""
-        some = self._succession.stand(True)
+        some = self._succession.stand(self._leads.is_quiet())
         if some and self._succession.revealing:
             self._revealed.begin()
         return some
@@ -202,7 +202,7 @@ class LeadProcessor:
         source = quarantine.of(activity) if quarantine is not None else None
         if source is None:
             return False
-        if self._succession.is_side:
+        if source in self.scoring.added:
             self._marking.mark(record, activity, keys, sent_to, channel)
             self._forward_to_account(record, self._marking.account_of(activity, keys) or "", channel)
         if sent_to is None:

@@ -25,7 +25,7 @@ Made = Callable[[str, int, Processor], None]
 class WorkerOptions:
     """What a worker is told from outside. `app` is its consumer group; `instance` makes it a static member; `secret`
     keys the digests that are left of erased leads (Scoring.secret); `condemned` are the sources that count for nothing in a
-    side generation."""
+    side generation, `added` those of them that do in the live one."""
 
     broker: str
     app: str
@@ -35,6 +35,7 @@ class WorkerOptions:
     instance: str | None = None
     secret: bytes = b""
     condemned: tuple[Condemned, ...] = ()
+    added: tuple[Condemned, ...] = ()
 
 
 def processors(scoring: Scoring, clock: Clock, made: Made = lambda *_: None) -> ProcessorFactory:
@@ -76,7 +77,9 @@ def work(
 ) -> None:
     """Score until told to stop. Raises what `run_worker` raises."""
     by_events = options.clock != "wall"
-    scoring = compose(model, manifest, options.secret, by_events=by_events, condemned=options.condemned)
+    scoring = compose(
+        model, manifest, options.secret, by_events=by_events, condemned=options.condemned, added=options.added
+    )
     run_worker(
         settings_of(options, manifest),
         processors(scoring, clock, made),

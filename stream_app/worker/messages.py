@@ -35,8 +35,7 @@ class Contribution(msgspec.Struct, frozen=True, array_like=True):
 class Member(msgspec.Struct, frozen=True):
     """A lead's contributions to an account, by the account's scores with a roll-up; None: it has left.
 
-    `at` is the lead's clock in milliseconds, `cause` and `event_id` what changed it. `stranger`: whatever the account has
-    told it, it does not know.
+    `at` is the lead's clock in milliseconds, `cause` and `event_id` what changed it.
     """
 
     lead: str
@@ -45,7 +44,6 @@ class Member(msgspec.Struct, frozen=True):
     cause: str
     event_id: str | None
     shares: list[Contribution] | None
-    stranger: bool = False
 
 
 class AccountSeen(msgspec.Struct, frozen=True):

@@ -45,7 +45,6 @@ class Partition:
         self.timestamp = 0  # of the record at hand, which what comes of it keeps
         self._why: dict[str, Cause] = {}  # what last changed each changed lead
         self._anew: dict[str, bool] = {}  # leads restated since the last drain; whether their accounts are told anew
-        self._strangers: set[str] = set()
         self._outputs: list[Output] = []
         self._caused: list[int] = []  # timestamps of the records that made transitions
         self.hides: Callable[[bytes], bool] | None = None  # whether what happens to a lead is not public now
@@ -88,12 +87,10 @@ class Partition:
         if lead.moves:
             self.tell_moves(lead)
 
-    def restated(self, lead: Lead, retell: bool, stranger: bool = False) -> None:
+    def restated(self, lead: Lead, retell: bool) -> None:
         """A lead was carried over to another version of the model: it is published anew, and with `retell` so is what
-        it brings to its account. A `stranger` does not know what its account has told it."""
+        it brings to its account."""
         self._anew[lead.subject.key] = retell
-        if stranger:
-            self._strangers.add(lead.subject.key)
         self.changed(lead, Cause("model"))
 
     def switch(self, scoring: Scoring) -> None:
@@ -124,6 +121,10 @@ class Partition:
             if told[-2] is not None and self.scoring.has_members:
                 self._tell(Member(subject.key, told[-2], subject.clock, cause.kind, cause.event_id, None))
         subject.published = None
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come of records that is not drained."""
+        return not (self._outputs or self.register.any_changed())
 
     # -- what is sent ---------------------------------------------------------------------------------------------------
 
@@ -156,7 +157,6 @@ class Partition:
             packed.append((raw, pack(due, encode(self.plan, lead.subject, lead.card))))
         self._why.clear()
         self._anew.clear()
-        self._strangers.clear()
         self.quiet.clear()
         return packed
 
@@ -189,8 +189,7 @@ class Partition:
             self._tell(Member(key, left, lead.subject.clock, cause.kind, cause.event_id, None))
         fresh = [[share.score, share.value, share.counts] for share in shares]
         if home is not None and (left != home or told[1] != fresh or self._anew.get(key, False)):
-            stranger = key in self._strangers
-            self._tell(Member(key, home, lead.subject.clock, cause.kind, cause.event_id, shares, stranger))
+            self._tell(Member(key, home, lead.subject.clock, cause.kind, cause.event_id, shares))
 
     def _tell(self, member: Member) -> None:
         self._outputs.append(

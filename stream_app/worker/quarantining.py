@@ -13,7 +13,7 @@ from stream_app.streaming.processor import InputRecord
 from stream_app.worker.entries import Alias, Erased, Kept
 from stream_app.worker.links import event_output, hops_of
 from stream_app.worker.partition import Partition
-from stream_app.worker.taking_over import QUARANTINED
+from stream_app.worker.succession import QUARANTINED
 
 
 def refuse(source: Condemned) -> Refusal:

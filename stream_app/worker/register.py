@@ -125,6 +125,10 @@ class Register:
         self._shelf.drop(key)
         self._marks[key.encode()] = None
 
+    def any_changed(self) -> bool:
+        """Whether anything has changed since the last drain."""
+        return bool(self._shelf.changed or self._marks)
+
     def is_changed(self, key: str) -> bool:
         """Whether a key's lead has changed since the last drain."""
         return key in self._shelf.changed

@@ -53,16 +53,15 @@ class RevealedLeads:
         return lead
 
     def _go_on(self, lead: Lead, before: Before) -> None:
-        go_on_from(lead, before, self._succession.reason)
+        succession = self._succession
+        go_on_from(lead, before, succession.since, succession.reason, succession.touched(lead.subject))
         mode = self._succession.publication.mode
         subject, said = lead.subject, before.published
-        if not self._succession.partial:  # the account's table is the other generation's, and knows what that one told
-            told = subject.published[-2:] if subject.published is not None else [None, []]
-            said = None if said is None else [*said[:-2], *told]
-        subject.published = said
+        told = subject.published[-2:] if subject.published is not None else [None, []]
+        subject.published = None if said is None else [*said[:-2], *told]  # the account's table is the other one's, too
         if public_moves(lead, mode):
             self._partition.tell_moves(lead, mode == "restated")
-        self._partition.restated(lead, True, self._succession.partial)
+        self._partition.restated(lead, True)
         self._partition.quiet.add(subject.key)
 
     def _marked(self, key: str, marker: Marker, before: Before) -> Marker:

@@ -9,6 +9,7 @@ from typing import Final
 
 import orjson
 
+from stream_app.engine.state import NEVER, Subject
 from stream_app.ingest import Refusal
 from stream_app.ingest.condemned import Condemned, Quarantine
 from stream_app.streaming.positions import POSITIONS_KEY, decode_positions
@@ -38,6 +39,8 @@ from stream_app.worker.messages import EVENT, KIND, MEMBER, header
 from stream_app.worker.publications import Publication, published_model
 from stream_app.worker.versions import VERSIONS
 
+QUARANTINED: Final = "quarantined"
+"""The mark of a subject of which a source told that a side generation condemns anew (a `Subject.marks`)."""
 KINDS: Final = (SETTLE, TAKEOVER, READY)
 STANDING: Final = VERSIONS + b"generation"  # its key in the table
 _LETTER: Final = b"\xa4"
@@ -53,10 +56,13 @@ class Succession:
         self.reopen = False
         self._scoring, self._agent, self._partition = scoring, agent, partition
         self._lane = f"{agent}-{partition}"
+        self._lanes = frozenset(f"{one}-{number}" for one in (LEAD, ACCOUNT) for number in range(scoring.partitions))
         self._state, self._send = state, send
         self._events = scoring.inputs[agent]
         self._inboxes = frozenset((scoring.names.lead_inbox, scoring.names.account_inbox))
         self.standing = standing_in(state) or Standing(number=scoring.side, condemned=list(scoring.condemned))
+        # What came of the records before a takeover leaves the lane together with it, and is of the generation before.
+        self._sent_under = LIVE if self.is_side else self.standing.number
         self._changed = False
         self._take_bounds()
         self.quarantine: Quarantine | None = _compiled(self.standing.condemned)
@@ -88,10 +94,9 @@ class Succession:
         return self.standing.takeover.publication
 
     @property
-    def partial(self) -> bool:
-        """Whether only those were taken over that a condemned source had touched."""
-        assert self.standing.takeover is not None
-        return self.standing.takeover.partial
+    def since(self) -> int:
+        """The time (ms) from which on it is in force; -1 where time passes only with the events."""
+        return NEVER if self._scoring.by_events else self.publication.at
 
     @property
     def reason(self) -> str | None:
@@ -99,21 +104,25 @@ class Succession:
         assert self.standing.takeover is not None
         return self.standing.takeover.reason or None
 
+    def touched(self, subject: Subject) -> bool:
+        """Whether a source that was condemned by what is taken over had told of a subject."""
+        takeover = self.standing.takeover
+        return takeover is not None and bool(takeover.added) and QUARANTINED in subject.marks
+
     # -- records --------------------------------------------------------------------------------------------------------
 
     def stale(self, record: InputRecord) -> bool:
-        """Whether a record of an inbox is of an earlier world: its effect has come about in this one as well.
+        """Whether a record of an inbox was sent under an earlier generation, in which its effect has come about as well.
 
-        Events are not: they are known by their ids. Nor is what comes from outside.
+        Events are not: they are known by their ids. Nor is an erasure, which no event says again.
         """
-        if self.is_side or not self.standing.world or generation_of(record.headers) >= self.standing.world:
+        if self.is_side or not self.standing.number or generation_of(record.headers) >= self.standing.number:
             return False
         kind = header(record.headers, KIND)
         if kind in (MEMBER, TO_LEAD, READY):
             return True
         if kind == LINKS:
-            message = read_link(record.value)
-            return not (isinstance(message, Erase) and message.of is None)
+            return not isinstance(read_link(record.value), Erase)
         return kind == EVENT and header(record.headers, MERGED) is not None
 
     def take(self, kind: str, record: InputRecord) -> None:
@@ -125,7 +134,7 @@ class Succession:
             published_model(takeover.publication)
             _compiled(takeover.condemned)
             if takeover.number > self.standing.number:
-                self.standing = self.standing.after(takeover)
+                self.standing = Standing(takeover.number, "taking_over", takeover, condemned=takeover.condemned)
                 self._changed = self.reopen = True
         elif kind == SETTLE and self.is_side:
             if self.standing.phase == "steady":
@@ -135,18 +144,24 @@ class Succession:
 
     def _hear(self, ready: Ready) -> None:
         heard = self.standing.heard
-        if ready.number == self.standing.number and ready.round > heard.get(ready.lane, 0):
+        known = ready.number == self.standing.number and ready.lane in self._lanes
+        if known and ready.round > heard.get(ready.lane, 0):
             heard[ready.lane] = ready.round
             self._changed = True
 
     # -- standing still -------------------------------------------------------------------------------------------------
 
+    def repeats(self, record: InputRecord) -> bool:
+        """Whether a record of an event topic is taken once more, in silence: what was refused then is in the dead letters."""
+        return self.catching_up and record.topic in self._events
+
     def stand(self, quiet: bool) -> bool:
-        """The lane stands at its bounds; `quiet` is whether it has nothing more to tell. Whether anything came of it."""
+        """The lane stands at its bounds; `quiet` is whether it has nothing more to tell, not even what came of its last records.
+        Whether anything came of it."""
         standing = self.standing
         if standing.phase not in ("settling", "catching_up") or not quiet:
             return False
-        if standing.round and any(standing.heard.get(lane, 0) < standing.round for lane in self._lanes()):
+        if standing.round and any(standing.heard.get(lane, 0) < standing.round for lane in self._lanes):
             return False
         self._changed = True
         if standing.round < ROUNDS:
@@ -162,9 +177,6 @@ class Succession:
     def revealed(self) -> None:
         """Everything that was taken over is public."""
         self._go("steady")
-
-    def _lanes(self) -> list[str]:
-        return [f"{agent}-{number}" for agent in (LEAD, ACCOUNT) for number in range(self._scoring.partitions)]
 
     def _say_ready(self) -> None:
         ready = Ready(self._lane, self.standing.number, self.standing.round)
@@ -204,9 +216,8 @@ class Succession:
     # -- effects --------------------------------------------------------------------------------------------------------
 
     def outputs(self, outputs: list[Output]) -> list[Output]:
-        """Outputs as they are sent: messages to other lanes say of which world they are."""
-        world = self.standing.world
-        return stamped(outputs, self._inboxes, world) if world and not self.is_side else outputs
+        """Outputs as they are sent: messages to other lanes say under which generation."""
+        return stamped(outputs, self._inboxes, self._sent_under) if self._sent_under else outputs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What has changed in the table since the last call."""

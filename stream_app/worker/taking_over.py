@@ -2,15 +2,13 @@
 
 The rule: afterwards the table is the side lane's, to the byte, with what was public of each subject beside it (`before`), and
 the inputs go on where the side lane stopped. Nothing is scored here, so that the lane stands still for as short as can be.
-With a partial takeover all that holds for the subjects that a condemned source has touched, and for nobody else.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from stream_app.engine.encoding import is_bare, is_marked, tag_of, told_in
 from stream_app.engine.published import named
-from stream_app.runtime.lead import Lead
 from stream_app.streaming.processor import Effects, Migration, MigrationFactory, StateReader
 from stream_app.streaming.settings import LEAD
 from stream_app.worker.account_table import ACCOUNTS
@@ -18,13 +16,10 @@ from stream_app.worker.before import BEFORE, NOTHING, Before, before_entry, befo
 from stream_app.worker.composition import Scoring
 from stream_app.worker.entries import ERASED, Freed, erased_key, is_marker, marker_of, pack_marker, state_of
 from stream_app.worker.generations import Standing
-from stream_app.worker.register import opened
 from stream_app.worker.restating import is_version
-from stream_app.worker.succession import standing_entry, standing_in
+from stream_app.worker.succession import QUARANTINED, standing_entry, standing_in
 from stream_app.worker.versions import Versions
 
-QUARANTINED: Final = "quarantined"
-"""The mark of a subject of which a condemned source said something (a `Subject.marks`)."""
 _CHUNK: Final = 4_000  # entries of a transaction
 
 Changes = list[tuple[bytes, bytes | None]]
@@ -50,7 +45,6 @@ class TakingOver:
     def __init__(self, scoring: Scoring, agent: str, partition: int, state: StateReader, standing: Standing) -> None:
         takeover = standing.takeover
         assert takeover is not None
-        self._world = standing.world
         self.source = takeover.leads if agent == LEAD else takeover.accounts
         self._takeover = takeover
         self._leads = agent == LEAD
@@ -60,6 +54,9 @@ class TakingOver:
 
     def steps(self, state: StateReader, source: StateReader) -> Iterator[Effects]:
         """See `Migration`."""
+        there = standing_in(source)
+        if there is None or (there.number, there.phase) != (self._takeover.number, "settled"):
+            raise ValueError(f"{self.source} is not that of a lane which has settled: nothing is taken over")
         keys = [key for key, _ in state.items() if not is_version(key) and not key.startswith(BEFORE)]
         erased = self._erased_since(keys, source)
         keys += [key for key, _ in source.items() if not is_version(key) and state.get(key) is None]
@@ -81,16 +78,12 @@ class TakingOver:
         """See `Migration`."""
         takeover = self._takeover
         until = {topic: own.get(topic, 0) for topic in self._events}
-        standing = Standing(
-            takeover.number, "catching_up", takeover, until, condemned=takeover.condemned, world=self._world
-        )
+        standing = Standing(takeover.number, "catching_up", takeover, until, condemned=takeover.condemned)
         self._versions.begin_anew(takeover.publication)
         return Effects([standing_entry(standing), *self._versions.changes()], ())
 
     def _take(self, key: bytes, own: bytes | None, other: bytes | None, state: StateReader, changes: Changes) -> None:
         """What becomes of one entry."""
-        if self._takeover.partial and not self._touched(key, other):
-            return
         if key.startswith(ERASED):
             changes.append((key, own if own is not None else other))
             return
@@ -98,8 +91,7 @@ class TakingOver:
             changes.append((key, _counting(own)))
             return
         if not self._leads and not key.startswith(ACCOUNTS):
-            if not self._takeover.partial:
-                changes.append((key, other))
+            changes.append((key, other))
             return
         known = before_key(key)
         if state.get(known) is None:  # else it was done before a kill, and `own` is what was taken over
@@ -114,33 +106,24 @@ class TakingOver:
             return None if other is None or is_marker(other) else NOTHING
         if is_marker(own):
             return before_of_marker(own)
-        state = state_of(own)
-        told = told_in(state)
-        published = told.published
-        differs = other is None or is_marker(other) or told_in(state_of(other)).ladders.keys() != told.ladders.keys()
-        if not differs and other is not None:
-            theirs = told_in(state_of(other)).ladders
-            differs = any(theirs[name][0] != stage for name, (stage, _) in told.ladders.items())
-        scores = self._scores(state, published, differs)
-        return Before(told.ladders, scores, told.revision, published, told.clock)
+        told = told_in(state_of(own))
+        scores = self._scores(state_of(own), told.published)
+        return Before(told.ladders, {}, scores, told.revision, told.published, told.clock)
 
-    def _scores(self, state: bytes, published: list[object] | None, exactly: bool) -> dict[str, float]:
-        """A subject's scores by name: as published, or where a transition may have to name them, unrounded."""
+    def _scores(self, state: bytes, published: list[Any] | None) -> dict[str, float]:
+        """A subject's scores by name, as published."""
         chain = self._versions.chain
         scoring = chain[self._versions.origin(tag_of(state))].scoring
         plan = scoring.leads if self._leads else scoring.accounts
-        if exactly and self._leads:
-            lead: Lead = opened(plan, state)
-            return named(plan, lead.card.scores)
-        said = published[0] if published else None
-        return named(plan, said) if isinstance(said, list) and len(said) == len(plan.score_names) else {}
+        said = published[0] if published else []
+        return named(plan, said) if len(said) == len(plan.score_names) else {}
 
     def _with_marker(self, own: bytes | None, other: bytes | None) -> bytes | None:
         """The other generation's entry; a marker keeps what the own one has kept."""
         if own is None or not is_marker(own):
             return other
         if other is None:
-            return own if self._takeover.partial else None
+            return None
         if not is_marker(other):
             return other
         marker, kept = marker_of(other), marker_of(own)
@@ -149,15 +132,9 @@ class TakingOver:
         marker.erased_at = max(marker.erased_at, kept.erased_at)
         return pack_marker(marker)
 
-    def _touched(self, key: bytes, other: bytes | None) -> bool:
-        subject = self._leads or key.startswith(ACCOUNTS)
-        if not subject or other is None or key.startswith(ERASED) or is_marker(other):
-            return False
-        return is_marked(state_of(other), QUARANTINED)
-
     def _erased_since(self, keys: list[bytes], source: StateReader) -> set[bytes]:
-        """The source's leads that were erased here while it did not know."""
-        marks = {key for key in keys if key.startswith(ERASED) and source.get(key) is None}
+        """The source's leads that were erased here, which it did not know, or not with this secret."""
+        marks = {key for key in keys if key.startswith(ERASED)}
         if not marks:
             return set()
         subjects = (key for key, entry in source.items() if not is_version(key) and not key.startswith(ERASED))

@@ -108,7 +108,7 @@ class Desk:
         self.manifest: Manifest = load_manifest(partitions=partitions)
         if beside is not None:
             self.manifest = beside[0].manifest.beside(beside[1])
-        self.scoring: Scoring = compose(model, self.manifest, condemned=tuple(condemned))
+        self.scoring: Scoring = compose(model, self.manifest, condemned=tuple(condemned), added=tuple(condemned))
         self.partitions = partitions
         self.present = present
         self.topics: dict[str, list[list[Record]]] = {
@@ -125,7 +125,8 @@ class Desk:
     def _open(self, agent: Agent, partition: int, state: State) -> DeskLane:
         make = LeadProcessor if agent == "lead" else AccountProcessor
         inputs = [topic.name for topic in self.manifest.inputs(agent)]
-        lane = DeskLane(make(self.scoring, partition, state, lambda: self.present), state, inputs, partition)
+        processor = make(self.scoring, partition, state, lambda: self.present)
+        lane = DeskLane(processor, state, inputs, partition, dict.fromkeys(inputs, 0))
         lane.processor.restore(list(state.items()))
         return lane
 

@@ -30,7 +30,6 @@ def takeover_of(
     mode: Mode = "emit",
     *,
     at: int = 0,
-    partial: bool = False,
     reason: str = "",
     condemned: Sequence[Condemned] = (),
 ) -> Takeover:
@@ -40,8 +39,8 @@ def takeover_of(
         publication(model, publication_number, mode, at),
         side.manifest["lead-changelog"].name,
         side.manifest["account-changelog"].name,
-        partial,
         reason,
+        list(condemned),
         list(condemned),
     )
 

@@ -122,7 +122,7 @@ def test_a_condemned_source_is_taken_back(seed: int) -> None:
             settle(side)
             for following in events[place + 1 : place + 6]:  # once more in their turn: duplicates
                 sent(live, following)
-            terms = takeover_of(side, model, 1, partial=True, reason="quarantine: ip", condemned=network)
+            terms = takeover_of(side, model, 1, reason="quarantine: ip", condemned=network)
             take_over(live, side, terms, chance)
     live.run(7)
     live.advance(END, budget=4)
