@@ -43,7 +43,8 @@ def compare(
 ) -> None:
     """Compare a shadow, rebuild or quarantine with the live scores, as both are now: stages, scores, who stands elsewhere, why.
 
-    Both go on scoring meanwhile, so a lead that has just had an event may be ahead on one side.
+    Both go on scoring meanwhile, so a lead that has just had an event may be ahead on one side. Stages are those that each came to
+    by itself: after the switch a lead keeps its live stage for as long as the new scores let it stand there.
     """
     quiet()
     place = place_of(bootstrap, prefix, group, wait or 1.0)
@@ -56,7 +57,7 @@ async def _compare(number: int | None, subject: str, limit: int, place: "Place",
     from stream_app.publishing.documents import generation_json
     from stream_app.publishing.generation import one_of
     from stream_app.publishing.reading import registry_at
-    from stream_app.publishing.succeeding import caught_up
+    from stream_app.publishing.succeeding import caught_up, messages_left
 
     registry, _ = await registry_at(place.bootstrap, place.manifest)
     generation = one_of(list(registry.generations), None, number)
@@ -64,11 +65,16 @@ async def _compare(number: int | None, subject: str, limit: int, place: "Place",
     with progress_bar(after=1.0) as bar:
         if wait:
             await caught_up(place, generation, bar, lambda: None)
+        left = await messages_left(place, generation)
         found = await compared(place.bootstrap, place.manifest, generation, subject, bar)
     if json:
-        print_json({"generation": generation_json(generation), "subject": subject, **_json(found)})
+        print_json({"generation": generation_json(generation), "left": left, "subject": subject, **_json(found)})
         return
     name = "the workers' own" if live is None else f"{live.model} {live.version[:12]}"
+    if left:
+        say(
+            f"warning: {generation} has {left:,} messages left to read (--wait SECONDS waits): what follows is not whole"
+        )
     say(f"live {name}, beside it {generation} {generation.model} {generation.version[:12]}")
     _draw(found, subject, limit)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,10 +22,11 @@ from stream_app.cli.model_publish import (
     quiet,
     terms_of,
 )
+from stream_app.cli.worker import ClockChoice
 from stream_app.errors import KnownError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from stream_app.engine.model.types import Model
     from stream_app.ingest.condemned import Condemned
@@ -39,7 +41,13 @@ Within = Annotated[
     typer.Option(min=1, metavar="SECONDS", help="How long a step may take without getting on before it is given up."),
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes for it. Default: one a core.")]
-Clock = Annotated[str, typer.Option(help="How time passes in it, as for the live workers: `wall` or `event`.")]
+Clock = Annotated[ClockChoice, typer.Option(help="How time passes in it, as for the live workers.")]
+Lossy = Annotated[
+    bool,
+    typer.Option(
+        "--lossy", help="Build it although the event topics no longer hold all events: what they brought is lost."
+    ),
+]
 Hold = Annotated[
     bool, typer.Option("--hold", help="Build it and stop there: look with `model compare`, then `model promote` it.")
 ]
@@ -50,7 +58,7 @@ def add(group: typer.Typer) -> None:
     group.command(
         epilog="Example: stream-app model rebuild new.yaml --transitions restated --note 'counts e-mails, too'"
     )(rebuild)
-    group.command(epilog="Example: stream-app model promote --transitions restated")(promote)
+    group.command(epilog="Example: stream-app model promote --generation 3")(promote)
     group.command(epilog="Example: stream-app model abandon")(abandon)
 
 
@@ -64,7 +72,8 @@ def rebuild(
     hold: Hold = False,
     jobs: Jobs = None,
     group: Group = "stream-app",
-    clock: Clock = "wall",
+    clock: Clock = ClockChoice.wall,
+    lossy: Lossy = False,
     within: Within = 120.0,
     bootstrap: Bootstrap = None,
     prefix: Prefix = "",
@@ -78,7 +87,8 @@ def rebuild(
     found = checked(model, None, False)
     terms = terms_of(transitions, by, note, approvals, approve_as)
     quiet()
-    asyncio.run(built(found, "rebuild", terms, (), place_of(bootstrap, prefix, group, within), jobs, clock, hold, json))
+    ways = Ways(jobs, clock.value, hold, lossy, json)
+    build(built(found, "rebuild", terms, ways, place_of(bootstrap, prefix, group, within)))
 
 
 def promote(
@@ -91,7 +101,7 @@ def promote(
 ) -> None:
     """Put a shadow, or what was built with --hold, in the place of the live scores. Its workers must be running.
 
-    Nothing is replayed. What becomes of the transitions was said when it was published.
+    Nothing is replayed. What becomes of the transitions was said when it was begun.
     """
     quiet()
     asyncio.run(_promote(number, place_of(bootstrap, prefix, group, within), json))
@@ -119,16 +129,34 @@ def place_of(bootstrap: str | None, prefix: str, group: str, within: float) -> "
     return Place(broker, there, group, within)
 
 
+@dataclass(frozen=True)
+class Ways:
+    """How a generation is built: by how many workers, how time passes, whether it stops before the switch, whether events may
+    be missing, whether JSON is printed."""
+
+    jobs: int | None
+    clock: str
+    hold: bool
+    lossy: bool
+    json: bool
+
+
+def build(work: "Coroutine[Any, Any, None]") -> None:
+    """Run what builds a generation; say what is left when it is interrupted."""
+    try:
+        asyncio.run(work)
+    except KeyboardInterrupt:
+        say("stopped; the live scores are as they were. Say the same again to go on, or 'stream-app model abandon'")
+        raise typer.Exit(130) from None
+
+
 async def built(
     model: "Model",
     purpose: "Purpose",
     terms: "Terms",
-    added: "Sequence[Condemned]",
+    ways: Ways,
     place: "Place",
-    jobs: int | None,
-    clock: str,
-    hold: bool,
-    json: bool,
+    added: "Sequence[Condemned]" = (),
     released: "Sequence[Condemned]" = (),
 ) -> None:
     """Begin a generation, or go on with one that was begun, with workers of our own; and let it take the live one's place."""
@@ -136,30 +164,32 @@ async def built(
     from stream_app.publishing.crew import crew
     from stream_app.publishing.generations import Generations, named
     from stream_app.publishing.publisher import open_publisher
-    from stream_app.publishing.succeeding import caught_up, take_over
+    from stream_app.publishing.succeeding import caught_up, demand_all_events, take_over
 
     async with open_publisher(place.bootstrap, place.manifest) as publisher:
         generation = _begun(list(publisher.registry.generations), model, purpose, (list(added), list(released)))
         if generation is None:
+            if not ways.lossy:
+                await demand_all_events(publisher.reader)
             generations = Generations(place.bootstrap, publisher)
-            generation = await generations.begin(model, purpose, terms, added, released)
+            generation = await generations.begin(model, purpose, terms, added, released, place.group)
             say(f"{named(generation)} has begun")
         else:
-            say(f"{named(generation)} was begun before: going on with it")
+            say(f"{named(generation)} was begun before by {generation.by}: going on with it, on the terms given then")
     if generation.status != "taken_over":
-        words = _worker_words(place, generation, clock)
-        count = min(jobs or os.cpu_count() or 1, place.manifest.partitions("lead"))
+        words = _worker_words(place, generation, ways.clock)
+        count = min(ways.jobs or os.cpu_count() or 1, place.manifest.partitions("lead"))
         with crew(words, count) as workers, progress_bar() as bar:
             await caught_up(place, generation, bar, workers.check)
-            if hold:
+            if ways.hold:
                 say(
                     f"{named(generation)} is built: 'stream-app model compare' shows it, 'stream-app model promote' switches"
                 )
-                say("its workers run until you press ctrl-C; to promote it later, run 'stream-app worker' for it again")
+                say("its workers run until you press ctrl-C; to go on later, say the same again")
                 await _until_over(place, generation, workers.check)
                 return
             generation = await take_over(place, generation, workers.check)
-    await _finish(place, generation, json)
+    await _finish(place, generation, ways.json)
 
 
 def _begun(
@@ -182,7 +212,7 @@ def _begun(
 def _worker_words(place: "Place", generation: "Generation", clock: str) -> list[str]:
     words = ["worker", "--side", str(generation.number), "--bootstrap", str(place.bootstrap)]
     words += ["--prefix", place.manifest.prefix, "--group", place.group, "--clock", clock]
-    return [*words, "--partitions", str(place.manifest.partitions("lead")), "--log-level", "warning"]
+    return [*words, "--partitions", str(place.manifest.partitions("lead")), "--log-level", "error"]
 
 
 async def _until_over(place: "Place", generation: "Generation", check: "object") -> None:

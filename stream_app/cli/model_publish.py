@@ -283,7 +283,9 @@ def published(text: str, bootstrap: str | None, prefix: str) -> "Model":
 
 
 def list_versions(bootstrap: Bootstrap = None, prefix: Prefix = "", json: Json = False) -> None:
-    """List the versions: when each was published, by whom, why; which is live, and how far the lanes are with it."""
+    """List every publication: of which version, when, by whom, why; which is live, how far the lanes are with it; what waits for
+    approvals; and shadows, rebuilds and quarantines.
+    """
     from stream_app.publishing.documents import registry_json
     from stream_app.publishing.reading import registry_at
 
@@ -291,45 +293,66 @@ def list_versions(bootstrap: Bootstrap = None, prefix: Prefix = "", json: Json =
     if json:
         print_json(registry_json(registry, lanes))
         return
-    rows = [_row(one, registry) for one in registry.newest_first]
-    print_table(["number", "version", "model", "state", "published", "by", "transitions", "note"], rows)
+    print_table(
+        ["number", "version", "model", "state", "published", "by", "transitions", "note"], _publications(registry)
+    )
+    if registry.generations:
+        print_table(
+            ["generation", "version", "for", "state", "begun", "by", "transitions", "note"], _generations(registry)
+        )
     live = registry.live
     if live is None:
         say("no version was published: each worker scores by its own --model")
         return
     have = [lane for lane in registry.lanes if lane.number == live.number]
     left = sum(lane.left for lane in have)
-    say(
-        f"{len(have)} of {lanes} lanes have {live.version[:12]}; "
-        + (f"{left} to restate" if left else "all is restated")
-    )
+    said = f"{len(have)} of {lanes} lanes have {live.version[:12]}"
+    if left:
+        said += f"; {left} to restate"
+    elif len(have) == lanes:
+        said += "; all is restated"
+    say(said)
 
 
-def _row(version: "Version", registry: "Registry") -> list[str]:
+def _publications(registry: "Registry") -> list[list[str]]:
+    """A row a proposal, then a row a publication, the newest first."""
     from stream_app.engine.times import format_time
     from stream_app.publishing.registry import SHORT
 
-    start = [str(version.number or ""), version.version[:SHORT], version.model]
-    if version.proposal is not None:
-        one = version.proposal
-        return [
-            *start,
-            f"needs {', '.join(one.missing)}",
-            format_time(one.proposed_at),
+    versions = registry.newest_first
+    waiting = [(version, version.proposal) for version in versions if version.proposal is not None]
+    rows = [
+        ["", one.version[:SHORT], one.model, f"needs {', '.join(asked.missing)}", format_time(asked.proposed_at)]
+        + [asked.by, asked.mode, asked.note]
+        for one, asked in waiting
+    ]
+    made = sorted(((last, one) for one in versions for last in one.publications), key=lambda pair: -pair[0].number)
+    number = registry.live.number if registry.live is not None else 0
+    for last, one in made:
+        state = "live" if last.number == number else "was live"
+        rows.append([str(last.number), one.version[:SHORT], one.model, state, format_time(last.published_at)])
+        rows[-1] += [last.by, last.mode, last.note]
+    return rows
+
+
+def _generations(registry: "Registry") -> list[list[str]]:
+    """A row a shadow, rebuild or quarantine, the newest first."""
+    from stream_app.engine.times import format_time
+    from stream_app.publishing.registry import SHORT
+
+    return [
+        [
+            str(one.number),
+            one.version[:SHORT],
+            one.purpose,
+            one.status.replace("_", " ") + (f", as publication {one.publication}" if one.publication else ""),
+            format_time(one.started_at),
             one.by,
             one.mode,
-            one.note,
+            "; ".join(filter(None, (", ".join(map(str, one.added)), one.note))),
         ]
-    if not version.publications:
-        beside = [one for one in registry.generations if one.version == version.version]
-        state = ", ".join(f"{one} {one.status.replace('_', ' ')}" for one in beside)
-        if not beside:
-            return [*start, "never published", "", "", "", ""]
-        newest = beside[-1]
-        return [*start, state, format_time(newest.started_at), newest.by, newest.mode, newest.note]
-    last = version.publications[-1]
-    state = "live" if version is registry.live else "was live"
-    return [*start, state, format_time(last.published_at), last.by, last.mode, last.note]
+        for one in reversed(registry.generations)
+    ]
 
 
 def quiet() -> None:

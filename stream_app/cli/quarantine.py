@@ -7,9 +7,10 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
 from stream_app.cli.console import fail, print_json, print_table, say
-from stream_app.cli.model_generations import Clock, Group, Hold, Jobs, Within, built, place_of
+from stream_app.cli.model_generations import Clock, Group, Hold, Jobs, Lossy, Ways, Within, build, built, place_of
 from stream_app.cli.model_publish import By, Json, Moves, Note, Transitions, quiet, terms_of
 from stream_app.cli.reading import time_given
+from stream_app.cli.worker import ClockChoice
 from stream_app.errors import KnownError
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def quarantine(
     hold: Hold = False,
     jobs: Jobs = None,
     group: Group = "stream-app",
-    clock: Clock = "wall",
+    clock: Clock = ClockChoice.wall,
+    lossy: Lossy = False,
     within: Within = 120.0,
     bootstrap: Bootstrap = None,
     prefix: Prefix = "",
@@ -81,14 +83,14 @@ def quarantine(
     if listed:
         asyncio.run(_list(bootstrap, prefix, json))
         return
-    terms = terms_of(transitions, by, note)
+    terms, ways = terms_of(transitions, by, note), Ways(jobs, clock.value, hold, lossy, json)
     if release is not None:
         place = place_of(bootstrap, prefix, group, within)
-        asyncio.run(_release(release, terms, place, jobs, clock, hold, json))
+        build(_release(release, terms, ways, place))
         return
     added = _sources(ip, user_agent, campaign, source, where, since, before)
     place = place_of(bootstrap, prefix, group, within)
-    asyncio.run(_quarantine(added, terms, place, jobs, clock, hold, json))
+    build(_quarantine(added, terms, ways, place))
 
 
 def _sources(
@@ -116,21 +118,23 @@ def _sources(
     return found
 
 
-async def _quarantine(
-    added: "list[Condemned]", terms: "Terms", place: "Place", jobs: int | None, clock: str, hold: bool, json: bool
-) -> None:
+async def _quarantine(added: "list[Condemned]", terms: "Terms", ways: Ways, place: "Place") -> None:
     _, model = await _live(place)
-    await built(model, "quarantine", terms, added, place, jobs, clock, hold, json)
+    await built(model, "quarantine", terms, ways, place, added)
 
 
-async def _release(
-    number: int, terms: "Terms", place: "Place", jobs: int | None, clock: str, hold: bool, json: bool
-) -> None:
+async def _release(number: int, terms: "Terms", ways: Ways, place: "Place") -> None:
+    from stream_app.publishing.generation import condemned_now
+
     registry, model = await _live(place)
     found = next((one for one in registry.generations if one.number == number and one.added), None)
     if found is None:
         raise KnownError(f"there is no quarantine {number}: see 'stream-app quarantine --list'")
-    await built(model, "rebuild", terms, (), place, jobs, clock, hold, json, found.added)
+    now = condemned_now(list(registry.generations))
+    left = [one for one in found.added if one in now]
+    if not left:
+        raise KnownError(f"what quarantine {number} condemned is not condemned now: see 'stream-app quarantine --list'")
+    await built(model, "rebuild", terms, ways, place, released=left)
 
 
 async def _live(place: "Place") -> "tuple[Registry, Model]":
@@ -148,16 +152,17 @@ async def _live(place: "Place") -> "tuple[Registry, Model]":
 
 async def _list(bootstrap: str | None, prefix: str, json: bool) -> None:
     from stream_app.publishing.documents import generation_json
+    from stream_app.publishing.generation import condemned_now
     from stream_app.publishing.reading import registry_at
 
     registry, _ = await registry_at(broker_of(bootstrap), manifest_of(prefix))
-    found = [one for one in registry.generations if one.added]
+    found, now = [one for one in registry.generations if one.added], condemned_now(list(registry.generations))
     if json:
-        print_json([generation_json(one) for one in found])
+        print_json({"condemned": list(map(str, now)), "quarantines": [generation_json(one) for one in found]})
         return
     rows = [
         [str(one.number), one.status.replace("_", " "), ", ".join(map(str, one.added)), one.by, one.note]
         for one in found
     ]
     print_table(["generation", "status", "condemned", "by", "note"], rows)
-    say(f"{len(found)} quarantine{'s' * (len(found) != 1)}")
+    say(f"condemned now: {', '.join(map(str, now)) or 'nothing'}")

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from stream_app.cli.console import say
+from stream_app.errors import KnownError
 from stream_app.publishing.crew import Crew
 from stream_app.publishing.side import registry_there, shadow_in
 from stream_app.topics import Manifest
@@ -28,7 +29,12 @@ def work_for_shadows(broker: str, manifest: Manifest) -> NoReturn:
     waiting = False
     try:
         while not stopping.is_set():
-            registry, _ = asyncio.run(registry_there(broker, manifest))
+            try:
+                registry, _ = asyncio.run(registry_there(broker, manifest))
+            except KnownError as error:
+                say(f"{error}; trying again")
+                stopping.wait(_AGAIN)
+                continue
             shadow = shadow_in(registry)
             if at_work is not None and (shadow is None or shadow.number != at_work[0]):
                 say(f"generation {at_work[0]} needs no worker any more")

@@ -103,7 +103,7 @@ def one_of(generations: list[Generation], purpose: Purpose | None, number: int |
     ]
     if len(found) == 1:
         return found[0]
-    what = purpose or "generation"
+    what = purpose or "shadow, rebuild or quarantine"
     if found:
         raise KnownError(
             f"which {what}? There are {', '.join(str(one.number) for one in found)}: say --generation NUMBER"

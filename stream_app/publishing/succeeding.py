@@ -20,7 +20,7 @@ from stream_app.publishing.generations import Generations, named, standing_still
 from stream_app.publishing.publisher import open_publisher
 from stream_app.publishing.reading import Progress, lanes_of, model_of, registry_of, settled
 from stream_app.publishing.registry import Registry
-from stream_app.serving.reading import open_reader
+from stream_app.serving.reading import TopicReader, open_reader
 from stream_app.topics import Manifest
 
 _AGAIN: Final = 0.3  # seconds between two looks
@@ -64,6 +64,25 @@ async def caught_up(place: Place, generation: Generation, progress: Progress, ch
                     f"('stream-app lag --group {group}')?"
                 )
             await asyncio.sleep(_AGAIN)
+
+
+async def messages_left(place: Place, generation: Generation) -> int:
+    """How many messages a generation has not read; a few are always on their way, and none of those counts."""
+    manifest = place.manifest.beside(generation.number)
+    async with open_lag_reader(place.bootstrap, manifest) as reader:
+        _, left, _ = await _progress(reader, side_group(generation.group or place.group, generation.number))
+    return left if left > _NEARLY // 20 else 0
+
+
+async def demand_all_events(reader: TopicReader) -> None:
+    """Raise `KnownError` where the event topics no longer hold all events: leads would lose what those had brought."""
+    for topic in reader.manifest.events():
+        for place, first in (await reader.firsts(reader.partitions(topic.base))).items():
+            if first:
+                raise KnownError(
+                    f"{place.topic}-{place.partition} begins at offset {first:,}: leads would lose what the events before brought. "
+                    "Say --lossy if that is meant"
+                )
 
 
 async def _progress(reader: LagReader, group: str) -> tuple[int, int, int]:

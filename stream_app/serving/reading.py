@@ -52,6 +52,11 @@ class TopicReader:
         places = self.partitions(base)
         return places[0].topic, default_partition(key.encode(), len(places))
 
+    async def firsts(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offset that each partition still holds."""
+        found: dict[TopicPartition, int] = await self._consumer.beginning_offsets(places)
+        return found
+
     async def scan(
         self, places: Iterable[TopicPartition], what: str
     ) -> AsyncIterator[tuple[TopicPartition, Sequence[Record]]]:
