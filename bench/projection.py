@@ -1,9 +1,9 @@
 """What the projection costs: `python -m bench.projection [--updates 100000] [--leads 20000] [--pairs 3] [--json]`.
 
 A Kafka and a Valkey of its own on free ports. In pairs, one after the other, in this process: a plain loop (the same consumer,
-an HSET of each record in pipelines, no guard, no list) and the projector's feed, over the same score records of the default
-model. While the feed runs, another process looks rows and pages up, 200 a second: their times are the lookups'. CPU is
-this process's.
+an HSET of each record in pipelines, no guard, no list) and the projector's feed, each into an empty server, over the same score
+records of the default model. Then the feed once more while another process looks rows and pages up, 200 a second: their
+times are the lookups'. CPU is this process's and the server's own.
 """
 
 import argparse
@@ -14,12 +14,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -30,27 +30,41 @@ from stream_app.local.kafka import KafkaServer
 from stream_app.local.valkey import ValkeyServer
 from stream_app.ops.topics_admin import create_topics
 from stream_app.serving.projection.base import Query
-from stream_app.serving.projection.changes import stage_facet
+from stream_app.serving.projection.changes import owner_facet, stage_facet
 from stream_app.serving.projection.feed import AT_ONCE, Feed, new_consumer
 from stream_app.serving.projection.store import Store, open_store
 from stream_app.topics import Manifest, load_manifest
 
 START = parse_time("2026-03-02T09:00:00Z")
 LOOKUPS_A_SECOND = 200
+MQL = stage_facet("lifecycle", "mql")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Updates a second, and CPU microseconds an update of this process and of the server."""
+
+    rate: float
+    client_us: float
+    server_us: float
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One run of each: updates a second, CPU microseconds an update, and the lookups' milliseconds meanwhile."""
+    """One run of each, and the feed while lookups are made; their milliseconds."""
 
-    plain: float
-    plain_cpu_us: float
-    feed: float
-    feed_cpu_us: float
+    plain: Run
+    feed: Run
+    asked: Run
     lookups: int
     p50_ms: float
     p99_ms: float
     max_ms: float
+
+    @property
+    def share(self) -> float:
+        """The feed's rate as a share of the plain loop's."""
+        return self.feed.rate / self.plain.rate
 
 
 def record(number: int, revision: int, chance: random.Random) -> dict[str, Any]:
@@ -91,16 +105,41 @@ async def fill(bootstrap: str, topic: str, partitions: int, updates: int, leads:
         await asyncio.gather(*waiting)
 
 
-async def plain(bootstrap: str, url: str, places: Sequence[TopicPartition], updates: int) -> tuple[float, float]:
+class Meter:
+    """Measures a run from its making on."""
+
+    def __init__(self, redis: Redis, server_cpu: float) -> None:
+        self._redis, self._server = redis, server_cpu
+        self._cpu, self._began = time.process_time(), time.perf_counter()
+
+    @classmethod
+    async def start(cls, redis: Redis) -> Self:
+        """A meter that begins now, on a server that is empty."""
+        await redis.flushall()  # a server of our own
+        return cls(redis, await cls.server_cpu(redis))
+
+    @staticmethod
+    async def server_cpu(redis: Redis) -> float:
+        """The CPU seconds that the server has used."""
+        known = await redis.info("cpu")
+        return float(known["used_cpu_user"] + known["used_cpu_sys"])
+
+    async def run(self, updates: int) -> Run:
+        """What it took."""
+        took, cpu = time.perf_counter() - self._began, time.process_time() - self._cpu
+        server = await self.server_cpu(self._redis) - self._server
+        return Run(updates / took, cpu / updates * 1e6, server / updates * 1e6)
+
+
+async def plain(bootstrap: str, redis: Redis, places: Sequence[TopicPartition], updates: int) -> Run:
     """The plain loop."""
     consumer = new_consumer(bootstrap, None)
-    redis: Redis = Redis.from_url(url)
     await consumer.start()
     try:
         consumer.assign(places)
         for place in places:
             consumer.seek(place, 0)
-        began, cpu, done = time.perf_counter(), time.process_time(), 0
+        meter, done = await Meter.start(redis), 0
         while done < updates:
             batches = await consumer.getmany(timeout_ms=200, max_records=AT_ONCE)
             pipeline = redis.pipeline(transaction=False)
@@ -109,27 +148,26 @@ async def plain(bootstrap: str, url: str, places: Sequence[TopicPartition], upda
                     pipeline.hset("plain:" + one.key.decode(), "value", one.value)
                 done += len(records)
             await pipeline.execute()
-        return done / (time.perf_counter() - began), (time.process_time() - cpu) / done * 1e6
+        return await meter.run(done)
     finally:
         await consumer.stop()
-        await redis.aclose()
 
 
 async def feed(
-    bootstrap: str, store: Store, manifest: Manifest, places: Sequence[TopicPartition], updates: int
-) -> tuple[float, float]:
-    """The projector's feed, into an empty generation."""
+    bootstrap: str, redis: Redis, store: Store, manifest: Manifest, places: Sequence[TopicPartition], updates: int
+) -> Run:
+    """The projector's feed."""
     consumer = new_consumer(bootstrap, None)
     await consumer.start()
     try:
         consumer.assign(places)
         made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, frozenset(["total"]))
+        meter = await Meter.start(redis)
         await made.aim(await store.begin(), places)
-        began, cpu = time.perf_counter(), time.process_time()
         while made.taken < updates:
             await made.turn()
         await made.settle()
-        return made.taken / (time.perf_counter() - began), (time.process_time() - cpu) / made.taken * 1e6
+        return await meter.run(made.taken)
     finally:
         await consumer.stop()
 
@@ -143,15 +181,18 @@ async def _lookups(url: str, prefix: str, leads: int, until: Any) -> list[float]
     chance = random.Random(2)
     took: list[float] = []
     async with open_store(url, prefix) as store:
-        await store.row("lead", "user:u-0")
-        await store.page(Query("lead", "total"))
+        while not (await store.generations()).live:
+            await asyncio.sleep(0.001)
         began = time.perf_counter()
         while not until.is_set():
             asked = time.perf_counter()
-            if len(took) % 2:
-                await store.page(Query("lead", "total", [stage_facet("lifecycle", "mql")], 20))
-            else:
-                await store.row("lead", f"user:u-{chance.randrange(leads)}")
+            match len(took) % 4:
+                case 1:
+                    await store.page(Query("lead", "total", [MQL], 20))
+                case 3:
+                    await store.page(Query("lead", "total", [MQL, owner_facet("owner-7")], 20))
+                case _:
+                    await store.row("lead", f"user:u-{chance.randrange(leads)}")
             took.append((time.perf_counter() - asked) * 1e3)
             await asyncio.sleep(max(0.0, began + len(took) / LOOKUPS_A_SECOND - time.perf_counter()))
     return took
@@ -167,22 +208,34 @@ async def measure(bootstrap: str, url: str, updates: int, leads: int, pairs: int
     found = []
     context = get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(1, context) as other:
-        for _ in range(pairs):
-            redis: Redis = Redis.from_url(url)
-            await redis.flushall()  # a server of our own
-            await redis.aclose()
-            bare = await plain(bootstrap, url, places, updates)
-            async with open_store(url, "bench:") as store:
-                await store.begin()
+        async with Redis.from_url(url) as redis, open_store(url, "bench:") as store:
+            for _ in range(pairs):
+                bare = await plain(bootstrap, redis, places, updates)
+                whole = await feed(bootstrap, redis, store, manifest, places, updates)
+                await redis.flushall()
                 over = manager.Event()
                 asking = other.submit(lookups, url, "bench:", leads, over)
-                whole = await feed(bootstrap, store, manifest, places, updates)
+                asked = await feed(bootstrap, redis, store, manifest, places, updates)
                 over.set()
-            took = sorted(asking.result(30))
-            p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
-            found.append(Pair(*bare, *whole, len(took), p50, p99, took[-1]))
-            print(found[-1], file=sys.stderr)
+                took = sorted(asking.result(30))
+                p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
+                found.append(Pair(bare, whole, asked, len(took), p50, p99, took[-1]))
+                print(found[-1], file=sys.stderr)
     return found
+
+
+ROWS: dict[str, Callable[[Pair], float]] = {
+    "plain HSET loop, updates/s": lambda pair: pair.plain.rate,
+    "projector, updates/s": lambda pair: pair.feed.rate,
+    "the second of the first, %": lambda pair: 100 * pair.share,
+    "plain loop's process, CPU us an update": lambda pair: pair.plain.client_us,
+    "its server": lambda pair: pair.plain.server_us,
+    "projector's process, CPU us an update": lambda pair: pair.feed.client_us,
+    "its server ": lambda pair: pair.feed.server_us,
+    "projector beside lookups, updates/s": lambda pair: pair.asked.rate,
+    "lookups' p50, ms": lambda pair: pair.p50_ms,
+    "lookups' p99, ms": lambda pair: pair.p99_ms,
+}
 
 
 def main() -> None:
@@ -202,14 +255,9 @@ def main() -> None:
     if given.json:
         json.dump([asdict(pair) for pair in pairs], sys.stdout, indent=2)
         return
-    for name, unit in (
-        ("plain", "HSET loop, updates/s"),
-        ("feed", "projector, updates/s"),
-        ("p99_ms", "lookups' p99, ms"),
-    ):
-        values = [getattr(pair, name) for pair in pairs]
-        print(f"{unit}: {statistics.median(values):,.1f} ({min(values):,.1f}-{max(values):,.1f})")
-    print(f"share: {statistics.median(pair.feed / pair.plain for pair in pairs):.0%}")
+    for words, value in ROWS.items():
+        values = [value(pair) for pair in pairs]
+        print(f"{words}: {statistics.median(values):,.1f} ({min(values):,.1f}-{max(values):,.1f})")
 
 
 if __name__ == "__main__":

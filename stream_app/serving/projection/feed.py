@@ -6,6 +6,7 @@ or everything, is brought up to date all the same.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ AT_ONCE = 2_000
 SLICE = 25
 """Records a slice: the server does nothing else while it takes one."""
 SLICE_BYTES = 256 * 1024
+AHEAD = 2
+"""So many batches are under way to the store while the next is read."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ def new_consumer(bootstrap: str, security: Mapping[str, Any] | None, **more: Any
 
 
 class Feed:
-    """Feeds one generation from the partitions that a consumer has. While the store takes some slices, the next are made."""
+    """Feeds one generation from the partitions that a consumer has. While the store takes some records, the next are read."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, projection: Projection, bases: Mapping[str, str], ranked: Ranked = frozenset()
@@ -65,7 +68,7 @@ class Feed:
         self._ranked = ranked
         self._next: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
-        self._under_way: asyncio.Task[None] | None = None
+        self._under_way: deque[asyncio.Task[None]] = deque()
 
     @property
     def reached(self) -> dict[Place, int]:
@@ -104,27 +107,27 @@ class Feed:
                 self._next[place] = records[-1].offset + 1
                 count += len(records)
         slices += await self._markers(batches)
-        await self.settle()
         if slices:
-            self._under_way = asyncio.create_task(self._apply(slices, dict(self._next), count))
-        if not batches:
-            await self.settle()
+            self._under_way.append(asyncio.create_task(self._apply(slices, dict(self._next), count)))
+        await self._settle(AHEAD if batches else 0)
         return count
 
     async def settle(self) -> None:
         """Return when the store has all that was read. Raises what `Projection.apply` raises."""
-        task, self._under_way = self._under_way, None
-        if task is not None:
-            await task
+        await self._settle(0)
 
     async def stop(self) -> None:
         """Forget what is under way: whether the store took it, its position tells."""
-        task, self._under_way = self._under_way, None
-        if task is not None:
+        tasks = list(self._under_way)
+        self._under_way.clear()
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # looked at
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self, left: int) -> None:
+        """Return when no more than so many batches are under way."""
+        while len(self._under_way) > left:
+            await self._under_way.popleft()
 
     async def _apply(self, slices: Sequence[Slice], reached: dict[TopicPartition, int], count: int) -> None:
         await self._projection.apply(self.generation, slices)
