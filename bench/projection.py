@@ -32,6 +32,7 @@ from stream_app.ops.topics_admin import create_topics
 from stream_app.serving.projection.base import Query
 from stream_app.serving.projection.changes import owner_facet, stage_facet
 from stream_app.serving.projection.feed import AT_ONCE, Feed, new_consumer
+from stream_app.serving.projection.ranking import Rankings
 from stream_app.serving.projection.store import Store, open_store
 from stream_app.topics import Manifest, load_manifest
 
@@ -161,7 +162,7 @@ async def feed(
     await consumer.start()
     try:
         consumer.assign(places)
-        made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, frozenset(["total"]))
+        made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, Rankings(frozenset(["total"])))
         meter = await Meter.start(redis)
         await made.aim(await store.begin(), places)
         while made.taken < updates:

@@ -23,6 +23,12 @@ Prefix = Annotated[
 ]
 
 
+def broker_known(given: str | None) -> bool:
+    """Whether `broker_of` has one to name."""
+    record = read_records(state_root()).get("kafka")
+    return bool(given) or (record is not None and record.keeper is not None and record.keeper.alive())
+
+
 def broker_of(given: str | None) -> str:
     """The broker that is given, else the one that runs on this machine. Raises `KnownError` if there is neither."""
     if given:

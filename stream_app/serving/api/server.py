@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -49,11 +49,15 @@ def serve(
     host: str,
     port: int,
     listening: Callable[[int], None] = lambda port: None,
+    follow: Callable[[], Awaitable[None]],
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `listening` is told the port. Raises `KnownError` where it can't."""
+    """Serve until SIGTERM or SIGINT; `listening` is told the port. Raises `KnownError` where it can't.
+
+    `follow` keeps what the settings give up to date, and is awaited all the while.
+    """
     keyring = Keyring(key_file)
     keyring.keys()  # a damaged file is told at once
-    asyncio.run(_serve(settings, redis, keys, keyring, host, port, listening))
+    asyncio.run(_serve(settings, redis, keys, keyring, host, port, listening, follow))
 
 
 async def _serve(
@@ -64,6 +68,7 @@ async def _serve(
     host: str,
     port: int,
     listening: Callable[[int], None],
+    follow: Callable[[], Awaitable[None]],
 ) -> None:
     async with open_store(redis, keys) as store:
         config = uvicorn.Config(
@@ -83,9 +88,22 @@ async def _serve(
             h11_max_incomplete_event_size=32_768,
         )
         server = _Server(config, listening)
+        following = asyncio.create_task(_followed(follow, server))
         try:
             await server.serve()
         except SystemExit:
             raise KnownError(f"can't listen on {host}, port {port}: is it taken?") from None
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
         if not server.started:
             raise KnownError(f"can't listen on {host}, port {port}: is it taken?")
+
+
+async def _followed(follow: Callable[[], Awaitable[None]], server: _Server) -> None:
+    """A server that no longer follows must not serve on."""
+    try:
+        await follow()
+    finally:
+        server.should_exit = True

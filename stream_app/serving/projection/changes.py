@@ -96,17 +96,25 @@ Change = Scored | Gone | Moved | Erased | Stated | Brought
 Ranked = frozenset[str]
 """The scores by which subjects are ranked. Where one has none of them, it is ranked by each score it has."""
 
-Reading = Callable[[InputRecord, Ranked], Change | None]
+RankedBy = Callable[[str], Ranked]
+"""The same by the version of the model that made a record."""
+
+Reading = Callable[[InputRecord, RankedBy], Change | None]
 
 
 class _Reason(msgspec.Struct, gc=False):
     last_at: datetime.datetime | None = None
 
 
+class _Named(msgspec.Struct, gc=False):
+    version: str
+
+
 class _Record(msgspec.Struct, gc=False):
     """The fields of a score record (formats.md) by which it is found."""
 
     at: datetime.datetime
+    model: _Named
     scores: dict[str, float]
     bands: dict[str, str]
     stages: dict[str, str]
@@ -137,10 +145,10 @@ class NotOursError(ValueError):
     """A record that no worker of ours wrote."""
 
 
-def change_of(base: str, record: InputRecord, ranked: Ranked = frozenset()) -> Change | None:
+def change_of(base: str, record: InputRecord, ranked: RankedBy = lambda version: frozenset()) -> Change | None:
     """The change that a record of the topic `base` makes; None for one that is nothing to the projection.
 
-    Raises `NotOursError` for what can't be read.
+    Raises `NotOursError` for what can't be read, and what `ranked` raises.
     """
     try:
         return _READERS[base](record, ranked)
@@ -177,15 +185,15 @@ def rank_of(score: float, recency: int) -> float:
     return -(score + _TELLS_APART / 2 * (min(recency, _FAR_MS) / _FAR_MS))
 
 
-def _lead_score(record: InputRecord, ranked: Ranked) -> Change:
+def _lead_score(record: InputRecord, ranked: RankedBy) -> Change:
     return _scored("lead", record, ranked)
 
 
-def _account_score(record: InputRecord, ranked: Ranked) -> Change:
+def _account_score(record: InputRecord, ranked: RankedBy) -> Change:
     return _scored("account", record, ranked)
 
 
-def _scored(subject: Subject, record: InputRecord, ranked: Ranked) -> Change:
+def _scored(subject: Subject, record: InputRecord, ranked: RankedBy) -> Change:
     key = _key(record)
     value = record.value
     if value is None:
@@ -195,7 +203,8 @@ def _scored(subject: Subject, record: InputRecord, ranked: Ranked) -> Change:
     times = [reason.last_at for reason in found.reasons if reason.last_at is not None]
     recency = _ms(max(times)) if times else at
     scores = found.scores
-    names = [name for name in scores if name in ranked] or scores
+    chosen = ranked(found.model.version)
+    names = [name for name in scores if name in chosen] or scores
     return Scored(
         offset=record.offset,
         subject=subject,
@@ -216,7 +225,7 @@ def _facets_of(stages: tuple[tuple[str, str], ...], bands: tuple[tuple[str, str]
     return (*starmap(stage_facet, sorted(stages)), *starmap(band_facet, sorted(bands)))
 
 
-def _moved(record: InputRecord, _: Ranked) -> Change | None:
+def _moved(record: InputRecord, _: RankedBy) -> Change | None:
     if record.value is None:
         return None
     found = _transition(record.value)
@@ -227,14 +236,14 @@ def _moved(record: InputRecord, _: Ranked) -> Change | None:
     return Moved(record.offset, found.subject, _key(record), record.value)
 
 
-def _lead_state(record: InputRecord, _: Ranked) -> Change | None:
+def _lead_state(record: InputRecord, _: RankedBy) -> Change | None:
     key = record.key or b""
     if not key.startswith((b"user:", b"email:", b"anon:")):
         return None  # the lane's own, or the mark of an erased lead, which says nothing of the person
     return _stated("lead", record, key.decode())
 
 
-def _account_entry(record: InputRecord, _: Ranked) -> Change | None:
+def _account_entry(record: InputRecord, _: RankedBy) -> Change | None:
     key = record.key or b""
     if key[:1] == b"a":
         return _stated("account", record, key[1:].decode())

@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_app.errors import KnownError
 from stream_app.serving.projection.base import Place, Projection, Slice
-from stream_app.serving.projection.changes import STATES, TOPICS, NotOursError, Ranked, change_of
+from stream_app.serving.projection.changes import STATES, TOPICS, Change, NotOursError, change_of
+from stream_app.serving.projection.ranking import Rankings, UnknownVersionError
 from stream_app.streaming.processor import InputRecord
 from stream_app.topics import Manifest
 
@@ -57,7 +58,7 @@ class Feed:
     """Feeds one generation from the partitions that a consumer has. While the store takes some records, the next are read."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, projection: Projection, bases: Mapping[str, str], ranked: Ranked = frozenset()
+        self, consumer: AIOKafkaConsumer, projection: Projection, bases: Mapping[str, str], rankings: Rankings
     ) -> None:
         self.generation = -1
         self.taken = 0
@@ -65,7 +66,7 @@ class Feed:
         self._consumer = consumer
         self._projection = projection
         self._bases = bases
-        self._ranked = ranked
+        self._rankings = rankings
         self._next: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
         self._under_way: deque[asyncio.Task[None]] = deque()
@@ -153,11 +154,10 @@ class Feed:
         some, size = [], 0
         for record in records:
             try:
-                change = change_of(base, record, self._ranked)
-            except NotOursError as error:
-                self.passed_over += 1
-                _log.warning("passed over: %s", error)
-                change = None
+                change = self._change(base, record)
+            except UnknownVersionError as error:
+                await self._rankings.learn(error.version)
+                change = self._change(base, record)
             if change is not None:
                 some.append(change)
                 size += len(record.value or b"")
@@ -168,6 +168,14 @@ class Feed:
         if begin <= records[-1].offset:
             slices.append(Slice(name, begin, records[-1].offset + 1, some))
         return slices
+
+    def _change(self, base: str, record: InputRecord) -> Change | None:
+        try:
+            return change_of(base, record, self._rankings.of)
+        except NotOursError as error:
+            self.passed_over += 1
+            _log.warning("passed over: %s", error)
+            return None
 
 
 async def ends_of(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> dict[Place, int]:

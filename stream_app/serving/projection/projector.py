@@ -21,8 +21,8 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
 from stream_app.serving.projection.base import GapError, GoneError, Projection
-from stream_app.serving.projection.changes import Ranked
 from stream_app.serving.projection.feed import Feed, ShrunkError, bases_read, ends_of, new_consumer, places_of
+from stream_app.serving.projection.ranking import Rankings
 from stream_app.serving.projection.store import refused
 from stream_app.topics import Manifest
 
@@ -42,7 +42,7 @@ class Settings:
     manifest: Manifest
     group: str
     states: bool = True
-    ranked: Ranked = frozenset()
+    rankings: Rankings = field(default_factory=Rankings)
     security: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -85,7 +85,7 @@ async def project(
         await consumer.start()
         consumer.subscribe(list(bases), listener=assignments)
         projector = _Projector(
-            consumer, projection, Feed(consumer, projection, bases, settings.ranked), places, assignments, ready
+            consumer, projection, Feed(consumer, projection, bases, settings.rankings), places, assignments, ready
         )
         await projector.run(stop)
     except KafkaConnectionError:
