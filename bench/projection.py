@@ -2,8 +2,9 @@
 
 A Kafka and a Valkey of its own on free ports. In pairs, one after the other, in this process: a plain loop (the same consumer,
 an HSET of each record in pipelines, no guard, no list) and the projector's feed, each into an empty server, over the same score
-records of the default model. Then the feed once more while another process looks rows and pages up, 200 a second: their
-times are the lookups'. CPU is this process's and the server's own.
+records of the default model. Then the feed twice more, as fast as it goes and at 20,000 a second, while another process looks
+rows and pages up, 200 a second; lookups when nothing is projected say what is the machine's. CPU is this process's and the
+server's own.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -38,6 +39,9 @@ from stream_app.topics import Manifest, load_manifest
 
 START = parse_time("2026-03-02T09:00:00Z")
 LOOKUPS_A_SECOND = 200
+ALONE_S = 3.0
+STEADY = 20_000
+PREFIX = "bench:"
 MQL = stage_facet("lifecycle", "mql")
 
 
@@ -51,16 +55,25 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """How many lookups there were, and their milliseconds."""
+
+    count: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True)
 class Pair:
-    """One run of each, and the feed while lookups are made; their milliseconds."""
+    """One run of each, alone; the feed beside lookups, as fast as it goes and at a steady rate; and lookups alone."""
 
     plain: Run
     feed: Run
     asked: Run
-    lookups: int
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
+    flat_out: Looked
+    steady: Looked
+    alone: Looked
 
     @property
     def share(self) -> float:
@@ -154,23 +167,54 @@ async def plain(bootstrap: str, redis: Redis, places: Sequence[TopicPartition], 
         await consumer.stop()
 
 
-async def feed(
-    bootstrap: str, redis: Redis, store: Store, manifest: Manifest, places: Sequence[TopicPartition], updates: int
-) -> Run:
-    """The projector's feed."""
-    consumer = new_consumer(bootstrap, None)
-    await consumer.start()
-    try:
-        consumer.assign(places)
-        made = Feed(consumer, store, {manifest["lead-scores"].name: "lead-scores"}, Rankings(frozenset(["total"])))
-        meter = await Meter.start(redis)
-        await made.aim(await store.begin(), places)
-        while made.taken < updates:
-            await made.turn()
-        await made.settle()
-        return await meter.run(made.taken)
-    finally:
-        await consumer.stop()
+@dataclass(frozen=True)
+class Bench:
+    """Where it is measured, and with how many of what."""
+
+    bootstrap: str
+    url: str
+    manifest: Manifest
+    updates: int
+    leads: int
+
+    @property
+    def places(self) -> list[TopicPartition]:
+        """The partitions with the records."""
+        topic = self.manifest["lead-scores"]
+        return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+
+    async def feed(self, redis: Redis, store: Store, rate: int | None = None) -> Run:
+        """The projector's feed, at most so many updates a second."""
+        consumer = new_consumer(self.bootstrap, None)
+        await consumer.start()
+        try:
+            consumer.assign(self.places)
+            rankings = Rankings(frozenset(["total"]))
+            made = Feed(consumer, store, {self.manifest["lead-scores"].name: "lead-scores"}, rankings)
+            meter = await Meter.start(redis)
+            await made.aim(await store.begin(), self.places)
+            began, read = time.perf_counter(), 0
+            while made.taken < self.updates:
+                read += await made.turn(at_once=AT_ONCE if rate is None else rate // 100)
+                if rate is not None:
+                    await asyncio.sleep(max(0.0, began + read / rate - time.perf_counter()))
+            await made.settle()
+            return await meter.run(made.taken)
+        finally:
+            await consumer.stop()
+
+    async def beside_lookups(
+        self, other: ProcessPoolExecutor, over: Any, run: Callable[[], Awaitable[Any]]
+    ) -> tuple[Looked, Any]:
+        """The lookups that another process makes while something runs, and what that came to."""
+        over.clear()
+        asking = other.submit(lookups, self.url, PREFIX, self.leads, over)
+        try:
+            came = await run()
+        finally:
+            over.set()
+        took = sorted(await asyncio.wrap_future(asking))
+        return Looked(len(took), took[len(took) // 2], took[len(took) * 99 // 100], took[-1]), came
 
 
 def lookups(url: str, prefix: str, leads: int, until: Any) -> list[float]:
@@ -199,28 +243,25 @@ async def _lookups(url: str, prefix: str, leads: int, until: Any) -> list[float]
     return took
 
 
-async def measure(bootstrap: str, url: str, updates: int, leads: int, pairs: int) -> list[Pair]:
+async def measure(bench: Bench, pairs: int) -> list[Pair]:
     """The pairs."""
-    manifest = load_manifest("bench-")
-    await create_topics(bootstrap, manifest)
-    topic = manifest["lead-scores"]
-    places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-    await fill(bootstrap, topic.name, topic.partitions, updates, leads)
+    topic = bench.manifest["lead-scores"]
+    await create_topics(bench.bootstrap, bench.manifest)
+    await fill(bench.bootstrap, topic.name, topic.partitions, bench.updates, bench.leads)
     found = []
     context = get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(1, context) as other:
-        async with Redis.from_url(url) as redis, open_store(url, "bench:") as store:
+        over = manager.Event()
+        async with Redis.from_url(bench.url) as redis, open_store(bench.url, PREFIX) as store:
             for _ in range(pairs):
-                bare = await plain(bootstrap, redis, places, updates)
-                whole = await feed(bootstrap, redis, store, manifest, places, updates)
+                bare = await plain(bench.bootstrap, redis, bench.places, bench.updates)
+                whole = await bench.feed(redis, store)
+                await redis.flushall()  # lookups wait for the generation that is to come
+                flat_out, asked = await bench.beside_lookups(other, over, lambda: bench.feed(redis, store))
                 await redis.flushall()
-                over = manager.Event()
-                asking = other.submit(lookups, url, "bench:", leads, over)
-                asked = await feed(bootstrap, redis, store, manifest, places, updates)
-                over.set()
-                took = sorted(asking.result(30))
-                p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
-                found.append(Pair(bare, whole, asked, len(took), p50, p99, took[-1]))
+                steady, _ = await bench.beside_lookups(other, over, lambda: bench.feed(redis, store, STEADY))
+                alone, _ = await bench.beside_lookups(other, over, lambda: asyncio.sleep(ALONE_S))
+                found.append(Pair(bare, whole, asked, flat_out, steady, alone))
                 print(found[-1], file=sys.stderr)
     return found
 
@@ -234,8 +275,11 @@ ROWS: dict[str, Callable[[Pair], float]] = {
     "projector's process, CPU us an update": lambda pair: pair.feed.client_us,
     "its server ": lambda pair: pair.feed.server_us,
     "projector beside lookups, updates/s": lambda pair: pair.asked.rate,
-    "lookups' p50, ms": lambda pair: pair.p50_ms,
-    "lookups' p99, ms": lambda pair: pair.p99_ms,
+    "lookups' p50 meanwhile, ms": lambda pair: pair.flat_out.p50_ms,
+    "lookups' p99 meanwhile, ms": lambda pair: pair.flat_out.p99_ms,
+    f"lookups' p50 beside {STEADY:,} updates/s, ms": lambda pair: pair.steady.p50_ms,
+    f"lookups' p99 beside {STEADY:,} updates/s, ms": lambda pair: pair.steady.p99_ms,
+    "lookups' p99 beside nothing, ms": lambda pair: pair.alone.p99_ms,
 }
 
 
@@ -252,7 +296,8 @@ def main() -> None:
         KafkaServer(Path(folder) / "kafka", heap="512m") as kafka,
         ValkeyServer(Path(folder) / "valkey", persist=False) as valkey,
     ):
-        pairs = asyncio.run(measure(kafka.bootstrap, valkey.url, given.updates, given.leads, given.pairs))
+        bench = Bench(kafka.bootstrap, valkey.url, load_manifest("bench-"), given.updates, given.leads)
+        pairs = asyncio.run(measure(bench, given.pairs))
     if given.json:
         json.dump([asdict(pair) for pair in pairs], sys.stdout, indent=2)
         return

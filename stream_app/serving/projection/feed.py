@@ -21,8 +21,9 @@ from stream_app.topics import Manifest
 
 AT_ONCE = 2_000
 """Records taken from Kafka at once."""
-SLICE = 25
-"""Records a slice: the server does nothing else while it takes one."""
+SLICE = 40
+"""Records a slice: the server does nothing else while it takes one. Score records make more than 32 KB then, which a server
+reads one call at a time: of shorter ones it takes several before it looks at anybody else."""
 SLICE_BYTES = 256 * 1024
 AHEAD = 2
 """So many batches are under way to the store while the next is read."""
@@ -92,14 +93,14 @@ class Feed:
                 raise ShrunkError(f"{place.topic}, partition {place.partition} ends at {ends[place]}, before {offset}")
             self._consumer.seek(place, max(offset, begins[place]))
 
-    async def turn(self, wait_ms: int = 100) -> int:
-        """Take what there is, or wait for it a little; how many records.
+    async def turn(self, wait_ms: int = 100, at_once: int = AT_ONCE) -> int:
+        """Take what there is, at most `at_once`, or wait for it a little; how many records.
 
         Raises what `Projection.apply` raises of these or of the records before.
         """
         if not self._next:
             return 0
-        batches = await self._consumer.getmany(*self._next, timeout_ms=wait_ms, max_records=AT_ONCE)
+        batches = await self._consumer.getmany(*self._next, timeout_ms=wait_ms, max_records=at_once)
         slices: list[Slice] = []
         count = 0
         for place, records in batches.items():
