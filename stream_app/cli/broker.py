@@ -23,10 +23,10 @@ Prefix = Annotated[
 ]
 
 
-def broker_known(given: str | None) -> bool:
-    """Whether `broker_of` has one to name."""
+def broker_runs() -> bool:
+    """Whether `stream-app up` runs a broker on this machine."""
     record = read_records(state_root()).get("kafka")
-    return bool(given) or (record is not None and record.keeper is not None and record.keeper.alive())
+    return record is not None and record.keeper is not None and record.keeper.alive()
 
 
 def broker_of(given: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from stream_app.cli.broker import Bootstrap, Prefix, broker_known, broker_of, manifest_of
+from stream_app.cli.broker import Bootstrap, Prefix, broker_of, broker_runs, manifest_of
 from stream_app.cli.console import print_table
 from stream_app.cli.reading import Json, Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
@@ -60,10 +60,12 @@ def top(
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error of ours
     manifest, found, follower = manifest_of(prefix), read_model(model), None
-    if broker_known(bootstrap):
+    # What 'stream-app up' started goes together: its broker says nothing of what lies in another server.
+    has_broker = bool(bootstrap) or (not redis and broker_runs())
+    if has_broker:
         found = asyncio.run(live_model(broker_of(bootstrap), manifest, found))
     now = in_force(found, manifest, rank or ())
-    if watch and broker_known(bootstrap):
+    if watch and has_broker:
         follower = Follower(broker_of(bootstrap), manifest, now, rank or ())
     asked = Asked(score, stage, band, owner, account, accounts, lowest)
 
