@@ -52,6 +52,11 @@ class TopicReader:
         places = self.partitions(base)
         return places[0].topic, default_partition(key.encode(), len(places))
 
+    async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where partitions end at present."""
+        found: dict[TopicPartition, int] = await self._consumer.end_offsets(list(places))
+        return found
+
     async def scan(
         self, places: Iterable[TopicPartition], what: str
     ) -> AsyncIterator[tuple[TopicPartition, Sequence[Record]]]:
