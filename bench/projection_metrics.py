@@ -14,17 +14,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import orjson
-from aiokafka import TopicPartition
 from redis.asyncio import Redis
 
-from bench.projection import feed, fill, record
+from bench.projection import PREFIX, Bench, Run, fill, record
 from stream_app.engine.times import parse_time
 from stream_app.local.kafka import KafkaServer
 from stream_app.local.valkey import ValkeyServer
@@ -35,7 +33,7 @@ from stream_app.serving.projection.changes import Change, Scored
 from stream_app.serving.projection.feed import AT_ONCE, SLICE
 from stream_app.serving.projection.store import open_store
 from stream_app.serving.projection.watch import Watch
-from stream_app.topics import Manifest, load_manifest
+from stream_app.topics import load_manifest
 
 
 def scrape(port: int, over: Any) -> list[float]:
@@ -49,42 +47,37 @@ def scrape(port: int, over: Any) -> list[float]:
     return took
 
 
-async def run(
-    bootstrap: str, url: str, manifest: Manifest, places: Sequence[TopicPartition], updates: int, watch: Watch | None
-) -> tuple[float, float]:
-    """Updates a second and CPU microseconds an update, into an empty server."""
-    async with Redis.from_url(url) as redis:
-        await redis.flushall()  # a server of our own
-    async with open_store(url, "bench:") as store:
-        return await feed(bootstrap, store, manifest, places, updates, watch)
+async def run(bench: Bench, watch: Watch | None) -> Run:
+    """The feed, into an empty server."""
+    async with Redis.from_url(bench.url) as redis, open_store(bench.url, PREFIX) as store:
+        return await bench.feed(redis, store, watch=watch)
 
 
-async def measure(bootstrap: str, url: str, updates: int, pairs: int) -> list[dict[str, float]]:
+async def measure(bench: Bench, pairs: int) -> list[dict[str, float]]:
     """The pairs."""
-    manifest = load_manifest("bench-")
-    await create_topics(bootstrap, manifest)
-    topic = manifest["lead-scores"]
-    places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-    await fill(bootstrap, topic.name, topic.partitions, updates, 20_000)
+    topic = bench.manifest["lead-scores"]
+    await create_topics(bench.bootstrap, bench.manifest)
+    await fill(bench.bootstrap, topic.name, topic.partitions, bench.updates, bench.leads)
     found: list[dict[str, float]] = []
     context = get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(1, context) as other:
-        await run(bootstrap, url, manifest, places, updates, None)  # to warm up
+        await run(bench, None)  # to warm up
         for number in range(pairs):
-            rates: dict[str, tuple[float, float]] = {}
+            rates: dict[str, Run] = {}
             scrapes: list[float] = []
             for kind in ("without", "with") if number % 2 else ("with", "without"):
                 if kind == "without":
-                    rates[kind] = await run(bootstrap, url, manifest, places, updates, None)
+                    rates[kind] = await run(bench, None)
                     continue
                 over, watch = manager.Event(), Watch()
                 with observe_projector(watch, "127.0.0.1", 0) as served:
                     asking = other.submit(scrape, served.port, over)
-                    rates[kind] = await run(bootstrap, url, manifest, places, updates, watch)
+                    rates[kind] = await run(bench, watch)
                     over.set()
                     scrapes = await asyncio.to_thread(asking.result, 30)
-            (bare, bare_cpu), (counted, counted_cpu) = rates["without"], rates["with"]
-            found.append({"without": bare, "with": counted, "cpu_us": bare_cpu, "with_cpu_us": counted_cpu})
+            bare, counted = rates["without"], rates["with"]
+            found.append({"without": bare.rate, "with": counted.rate})
+            found[-1] |= {"cpu_us": bare.client_us, "with_cpu_us": counted.client_us}
             found[-1]["scrape_ms"] = statistics.median(scrapes) if scrapes else 0.0
             print({name: round(value, 2) for name, value in found[-1].items()}, file=sys.stderr)
     return found
@@ -98,7 +91,9 @@ def counting(rounds: int = 200) -> float:
         document = record(number, 1, chance)
         at = parse_time(document["at"])
         changes.append(
-            Scored(number, "lead", document["lead"], 1, at, orjson.dumps(document), {"total": 1.0}, [], True)
+            Scored(
+                number, "lead", document["lead"], 1, at, orjson.dumps(document), {"total": 1.0}, (), None, None, True
+            )
         )
     slices = [Slice(("t", 0), at, at + SLICE, changes[at : at + SLICE]) for at in range(0, AT_ONCE, SLICE)]
     stamps, watch = [now - number % 500 for number in range(AT_ONCE)], Watch()
@@ -123,7 +118,8 @@ def main() -> None:
         KafkaServer(Path(folder) / "kafka", heap="512m") as kafka,
         ValkeyServer(Path(folder) / "valkey", persist=False) as valkey,
     ):
-        pairs = asyncio.run(measure(kafka.bootstrap, valkey.url, given.updates, given.pairs))
+        bench = Bench(kafka.bootstrap, valkey.url, load_manifest("bench-"), given.updates, 20_000)
+        pairs = asyncio.run(measure(bench, given.pairs))
     if given.json:
         json.dump(pairs, sys.stdout, indent=2)
         return

@@ -10,7 +10,7 @@ from stream_app.broker import Broker
 from stream_app.cli.console import say
 from stream_app.errors import KnownError
 from stream_app.local.paths import state_root
-from stream_app.local.state import read_records
+from stream_app.local.state import Record, read_records
 from stream_app.security import PLAINTEXT, PROTOCOL, Security, security_from
 from stream_app.topics import Manifest, load_manifest
 
@@ -28,6 +28,11 @@ Prefix = Annotated[
 ]
 
 
+def broker_runs() -> bool:
+    """Whether `stream-app up` runs a broker on this machine."""
+    return _running() is not None
+
+
 def broker_of(given: str | None) -> Broker:
     """The broker that is given, else the one that runs on this machine, with TLS and the login that the environment names.
 
@@ -38,11 +43,16 @@ def broker_of(given: str | None) -> Broker:
         if security.warning is not None:
             _warn(security.warning)
         return Broker(given.removeprefix("kafka://"), security)
-    record = read_records(state_root()).get("kafka")
-    if record is None or record.keeper is None or not record.keeper.alive():
+    record = _running()
+    if record is None:
         raise KnownError("which Kafka? Say 'stream-app up', set KAFKA_BROKER, or give --bootstrap")
     demand_plain(security)
     return Broker(f"127.0.0.1:{record.port}", security)
+
+
+def _running() -> Record | None:
+    record = read_records(state_root()).get("kafka")
+    return record if record is not None and record.keeper is not None and record.keeper.alive() else None
 
 
 def demand_plain(security: Security) -> None:

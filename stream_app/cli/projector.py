@@ -127,13 +127,13 @@ def _settings(
     bootstrap: str | None, prefix: str, group: str, states: bool, model: str, rank: list[str] | None
 ) -> "Settings":
     from stream_app.modelfiles import read_model
+    from stream_app.publishing.reading import live_model, published_model
     from stream_app.serving.projection.projector import Settings
-    from stream_app.serving.projection.ranking import ranked_scores
+    from stream_app.serving.projection.ranking import Rankings, ranked_scores
 
-    return Settings(
-        bootstrap=broker_of(bootstrap),
-        manifest=manifest_of(prefix),
-        group=f"{prefix}{group}",
-        states=states,
-        ranked=ranked_scores(read_model(model), rank or ()),
-    )
+    broker, manifest, found = broker_of(bootstrap), manifest_of(prefix), read_model(model)
+    if rank:
+        rankings = Rankings(ranked_scores(asyncio.run(live_model(broker, manifest, found)), rank))
+    else:
+        rankings = Rankings(ranked_scores(found), lambda version: published_model(broker, manifest, version))
+    return Settings(bootstrap=broker, manifest=manifest, group=f"{prefix}{group}", states=states, rankings=rankings)

@@ -1,5 +1,6 @@
 """`stream-app serve`: the query API, and its keys."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Annotated
@@ -66,25 +67,29 @@ def serve(
 ) -> None:
     """Serve the query API on what `stream-app projector` keeps, until SIGTERM. TLS is for a proxy in front of it.
 
+    Explanations, stages and bands are those of the version of the model that is live; what `model publish` publishes is taken
+    up at once.
+
     Its description is at /api/v1/openapi.json; /livez and /readyz are for supervisors. --metrics-port serves /metrics too, without
     a key and never on the API's own port: requests, the projection, and the lag of all consumer groups.
     """
     if context.invoked_subcommand is not None:
         return
     from stream_app.modelfiles import read_model
+    from stream_app.publishing.following import Follower
+    from stream_app.publishing.reading import live_model
     from stream_app.serving.api.server import serve as run
     from stream_app.serving.api.service import Settings
-    from stream_app.serving.projection.ranking import ranked_scores
-    from stream_app.worker.composition import compose
+    from stream_app.serving.in_force import in_force
 
     log_from(log_level, log_format)
-    manifest, found = manifest_of(prefix), read_model(model)
-    settings = Settings(
-        scoring=compose(found, manifest),
-        manifest=manifest,
-        ranked=ranked_scores(found, rank or ()),
-        bootstrap=broker_of(bootstrap),
-    )
+    manifest, found, broker = manifest_of(prefix), read_model(model), broker_of(bootstrap)
+    try:
+        found = asyncio.run(live_model(broker, manifest, found))
+    except KnownError as error:  # what is projected can be served without Kafka
+        say(f"{error}; until it can be told which version is live, --model counts")
+    follower = Follower(broker, manifest, in_force(found, manifest, rank or ()), rank or ())
+    settings = Settings(in_force=lambda: follower.now, manifest=manifest, bootstrap=broker)
     key_file = _file(keys)
     if not key_file.exists():
         say(f"{key_file} is not there: nobody has a key yet; make one with 'stream-app serve keys create NAME'")
@@ -97,6 +102,7 @@ def serve(
         port=port,
         metrics=None if metrics_port is None else (metrics_host, metrics_port, cluster),
         listening=lambda number: say(f"listening on http://{host}:{number}"),
+        follow=follower.follow,
     )
 
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from stream_app.cli.broker import Prefix, manifest_of
+from stream_app.cli.broker import Bootstrap, Prefix, broker_of, broker_runs, manifest_of
 from stream_app.cli.console import print_table
 from stream_app.cli.reading import Json, Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_app.publishing.following import Follower
     from stream_app.serving.projection.base import Query
-    from stream_app.serving.top import Asked
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +39,7 @@ def top(
     watch: Annotated[bool, typer.Option("--watch", help="Print it anew every second, until ctrl-C.")] = False,
     json: Json = False,
     model: Model = "b2b-saas",
+    bootstrap: Bootstrap = None,
     prefix: Prefix = "",
     redis: RedisUrl = None,
     namespace: Namespace = "stream-app",
@@ -44,27 +47,44 @@ def top(
 ) -> None:
     """Print the ranked queue: the highest score first, then the latest activity, then by key.
 
-    Read from what `stream-app projector` keeps. Suppressed and disqualified leads are left out. With --json one record a
+    Read from what `stream-app projector` keeps; stages, bands and scores are those of the model that is live, where there is a
+    broker to tell, else of --model. Suppressed and disqualified leads are left out. With --json one record a
     line (with --watch, one array a line).
     """
     from stream_app.modelfiles import read_model
-    from stream_app.serving.projection.ranking import ranked_scores
+    from stream_app.publishing.following import Follower
+    from stream_app.publishing.reading import live_model
+    from stream_app.serving.in_force import in_force
     from stream_app.serving.top import Asked
 
-    manifest_of(prefix)  # a bad prefix is told
-    found = read_model(model)
+    manifest, found, follower = manifest_of(prefix), read_model(model), None
+    # What 'stream-app up' started goes together: its broker says nothing of what lies in another server.
+    has_broker = bool(bootstrap) or (not redis and broker_runs())
+    if has_broker:
+        found = asyncio.run(live_model(broker_of(bootstrap), manifest, found))
+    now = in_force(found, manifest, rank or ())
+    if watch and has_broker:
+        follower = Follower(broker_of(bootstrap), manifest, now, rank or ())
     asked = Asked(score, stage, band, owner, account, accounts, lowest)
-    query = asked.query(found, ranked_scores(found, rank or ()), limit)
+
+    def query() -> "Query":
+        current = now if follower is None else follower.now
+        return asked.query(current.scoring.model, current.ranked, limit)
+
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_top(redis_of(redis), keys_of(namespace, prefix), asked, query, watch, json))
+        asyncio.run(_top(redis_of(redis), keys_of(namespace, prefix), query, watch, json, follower))
 
 
-async def _top(url: str, keys: str, asked: "Asked", query: "Query", watch: bool, json: bool) -> None:
+async def _top(
+    url: str, keys: str, asked: "Callable[[], Query]", watch: bool, json: bool, follower: "Follower | None"
+) -> None:
     from stream_app.serving.projection.store import open_store
     from stream_app.serving.top import columns, listed, row
 
+    following = None if follower is None else asyncio.create_task(follower.follow())
     async with open_store(url, keys) as store:
-        while True:
+        while following is None or not following.done():
+            query = asked()
             records = await listed(store, query)
             if watch and sys.stdout.isatty():
                 typer.echo("\x1b[2J\x1b[H", nl=False)  # clears the screen
@@ -75,6 +95,7 @@ async def _top(url: str, keys: str, asked: "Asked", query: "Query", watch: bool,
             if not watch:
                 return
             await asyncio.sleep(1)
+    await following
 
 
 def _print(records: list[Any], watch: bool) -> None:

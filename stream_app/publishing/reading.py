@@ -1,6 +1,7 @@
 """The registry as it lies in Kafka, and the wait until every lane has what is live."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +17,7 @@ from stream_app.serving.reading import TopicReader, open_reader
 from stream_app.topics import Manifest
 
 INBOXES: Final = ("lead-inbox", "account-inbox")
+_log = logging.getLogger(__name__)
 _AGAIN = 0.3  # seconds between two looks
 
 Progress = Callable[[str, int, int], None]
@@ -34,6 +36,29 @@ async def registry_at(bootstrap: str, manifest: Manifest) -> tuple[Registry, int
     """The same, from a broker, and how many lanes the system has. Raises `KnownError`."""
     async with open_reader(bootstrap, manifest) as reader:
         return await registry_of(reader), lanes_of(reader)
+
+
+async def published_model(bootstrap: str, manifest: Manifest, version: str) -> Model | None:
+    """The model of a version; None where it was never published, or this program does not accept it any more.
+
+    Raises `KnownError` where the registry can't be read.
+    """
+    async with open_reader(bootstrap, manifest) as reader:
+        found = (await registry_of(reader)).versions.get(version)
+    if found is None:
+        return None
+    try:
+        return model_of(found)
+    except KnownError as error:
+        _log.warning("%s", error)
+        return None
+
+
+async def live_model(bootstrap: str, manifest: Manifest, otherwise: Model) -> Model:
+    """The version that is live, `otherwise` while none was published. Raises `KnownError`."""
+    async with open_reader(bootstrap, manifest) as reader:
+        live = (await registry_of(reader)).live
+    return otherwise if live is None else model_of(live)
 
 
 def lanes_of(reader: TopicReader) -> int:

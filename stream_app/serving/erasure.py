@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
-from stream_app.publishing.reading import registry_at
+from stream_app.publishing.reading import registry_of
+from stream_app.serving.reading import open_reader
 from stream_app.streaming.transaction import default_partition
 from stream_app.topics import Manifest
 from stream_app.worker.links import Erase, link_output
@@ -87,7 +88,8 @@ async def erase(
 
 async def _beside(bootstrap: str, manifest: Manifest) -> list[Manifest]:
     """The topics of generations that are built beside the live one: who is erased must not come back with them."""
-    registry, _ = await registry_at(bootstrap, manifest)
+    async with open_reader(bootstrap, manifest) as reader:
+        registry = await registry_of(reader)
     return [manifest.beside(one.number) for one in registry.generations if one.active]
 
 

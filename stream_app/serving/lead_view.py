@@ -138,7 +138,7 @@ def version_notes(model: Document, score: Document | None) -> list[str]:
     theirs = score.get("model") or {}
     worker, here = (f"{one.get('id')} {str(one.get('version'))[:12]}" for one in (theirs, model))
     note = f"the worker's record was made by the model {worker}; what is shown is computed by {here}"
-    return [f"{note}: name the worker's with --model to see what it sees"]
+    return [f"{note}: the worker has not restated it yet, or has another model than --model names"]
 
 
 def facts_of(cells: dict[str, Cell]) -> dict[str, Fact]:

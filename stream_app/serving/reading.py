@@ -57,6 +57,11 @@ class TopicReader:
         found: dict[TopicPartition, int] = await self._consumer.beginning_offsets(places)
         return found
 
+    async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where partitions end at present."""
+        found: dict[TopicPartition, int] = await self._consumer.end_offsets(list(places))
+        return found
+
     async def scan(
         self, places: Iterable[TopicPartition], what: str
     ) -> AsyncIterator[tuple[TopicPartition, Sequence[Record]]]:

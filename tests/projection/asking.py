@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message
 from stream_app.serving.api.app import create_app
 from stream_app.serving.api.keyring import SCOPES, Keyring
 from stream_app.serving.api.service import Settings
+from stream_app.serving.in_force import InForce
 from stream_app.serving.projection.base import Projection, Slice
 from stream_app.serving.projection.changes import change_of
 from stream_app.serving.projection.ranking import ranked_scores
@@ -62,10 +63,10 @@ class Api:
     def __init__(self, desk: Desk, projection: Projection, folder: Path, now: int, **more: Any) -> None:
         self.keyring = Keyring(folder / "keys.json")
         self.key, self.token = self.keyring.create("test", SCOPES, "2026-01-01T00:00:00Z")
+        now_in_force = InForce(desk.scoring, ranked_scores(desk.scoring.model))
         settings = Settings(
-            scoring=desk.scoring,
+            in_force=lambda: now_in_force,
             manifest=desk.manifest,
-            ranked=ranked_scores(desk.scoring.model),
             clock=lambda: now,
             **more,
         )

@@ -1,5 +1,6 @@
 """What every projection must do (`Projection`): a suite to inherit, with a fixture `projection`."""
 
+import asyncio
 import random
 from collections.abc import Iterator, Sequence
 
@@ -15,41 +16,15 @@ from stream_app.serving.projection.base import (
     Projection,
     Query,
     Slice,
-    Spot,
 )
-from stream_app.serving.projection.changes import Change, account_facet, change_of, owner_facet, stage_facet
+from stream_app.serving.projection.changes import Change, account_facet, change_of, owner_facet
+from tests.projection.narrowing import MQL, SCORES, NarrowingContract, names, revision, take
 from tests.projection.records import Record, change, erased, move, score, score_document, tombstone
 
-SCORES, MOVES = ("lead-scores", 0), ("transitions", 0)
-WARM = stage_facet("lifecycle", "mql")
+MOVES = ("transitions", 0)
 
 
-async def take(projection: Projection, *changes: Change, begin: int | None = None) -> None:
-    """Changes of the score topic as one slice."""
-    generation = await projection.begin()
-    first = begin if begin is not None else (await projection.positions(generation)).get(SCORES, 0)
-    await projection.apply(generation, [Slice(SCORES, first, changes[-1].offset + 1, changes)])
-
-
-async def revision(projection: Projection, key: str) -> int | None:
-    """The revision of a lead's record."""
-    value = (await projection.row("lead", key)).value
-    return None if value is None else int(orjson.loads(value)["revision"])
-
-
-async def names(projection: Projection, *facets: str, score: str = "total", lowest: bool = False) -> list[str]:
-    """Who is on a list, through pages of two."""
-    found: list[str] = []
-    after: Spot | None = None
-    while True:
-        page = await projection.page(Query("lead", score, facets, 2, after, lowest))
-        found += [orjson.loads(value)["lead"] for _, value in page.rows]
-        if page.last is None:
-            return found
-        after = page.last
-
-
-class ProjectionContract:
+class ProjectionContract(NarrowingContract):
     """Inherited by the tests of each implementation."""
 
     async def test_nothing_is_live_at_first(self, projection: Projection) -> None:
@@ -120,6 +95,13 @@ class ProjectionContract:
         assert await revision(projection, "user:ann") is None
         assert await projection.positions(generation) == {MOVES: 1}
 
+    async def test_what_is_sent_before_the_last_was_taken_comes_after_it(self, projection: Projection) -> None:
+        """Who feeds need not wait: the order is that of the calls."""
+        generation = await projection.begin()
+        slices = [Slice(MOVES, n, n + 1, [move(n, "user:ann", n + 1)]) for n in range(50)]
+        await asyncio.gather(*(projection.apply(generation, [one]) for one in slices))
+        assert (await projection.row("lead", "user:ann")).moves_total == 50
+
     async def test_a_tombstone_removes_and_guards(self, projection: Projection) -> None:
         """An older record can't come back; the lead can, with a greater revision."""
         await take(projection, score(0, "user:ann", 7, 5), tombstone(1, "user:ann"), score(2, "user:ann", 6, 4))
@@ -159,11 +141,11 @@ class ProjectionContract:
             score(2, "user:cyd", 1, 20, owner="o", account_id="acme"),
             score(3, "user:dee", 1, 60, owner="p", account_id="acme"),
         )
-        assert await names(projection, WARM) == ["user:dee", "user:bob", "user:ann"]
+        assert await names(projection, MQL) == ["user:dee", "user:bob", "user:ann"]
         assert await names(projection, owner_facet("o")) == ["user:bob", "user:ann", "user:cyd"]
-        assert await names(projection, WARM, owner_facet("o"), account_facet("acme")) == ["user:ann"]
+        assert await names(projection, MQL, owner_facet("o"), account_facet("acme")) == ["user:ann"]
         await take(projection, score(4, "user:ann", 2, 10, owner="p"), score(5, "user:dee", 2, 61, owner="o"))
-        assert await names(projection, WARM) == ["user:dee", "user:bob"]
+        assert await names(projection, MQL) == ["user:dee", "user:bob"]
         assert await names(projection, owner_facet("p")) == ["user:ann"]
         assert await names(projection, account_facet("acme")) == ["user:cyd"]
         assert await names(projection, owner_facet("nobody")) == []
@@ -180,7 +162,7 @@ class ProjectionContract:
         assert await names(projection) == ["user:bob"]
         assert await revision(projection, "user:ann") == 2
         await projection.apply(generation, [Slice(table, 1, 2, [change("lead-changelog", 1, "user:ann", back)])])
-        assert await names(projection, WARM) == ["user:bob", "user:ann"]
+        assert await names(projection, MQL) == ["user:bob", "user:ann"]
         assert (await projection.row("lead", "user:ann")).entry == back
 
     async def test_states_and_members_come_and_go(self, projection: Projection) -> None:
@@ -209,7 +191,9 @@ class ProjectionContract:
         )
         assert (await projection.row("lead", "user:ann")).entry is None
         assert (await projection.row("account", "acme", members=True)).members == {}
-        assert change_of("lead-changelog", Record("lead-changelog", 2, b"\x00positions", b"{}")) is None
+        for key in (b"\x00positions", b"before:user:ann", b"before:acme", b"version:1"):  # the lanes' own
+            for base in ("lead-changelog", "account-changelog"):
+                assert change_of(base, Record(base, 2, key, b"{}")) is None
 
     async def test_the_latest_transitions_are_kept(self, projection: Projection) -> None:
         """The newest first, 200 of them, and how many there were."""

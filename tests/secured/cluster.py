@@ -22,7 +22,7 @@ EVENT = {"event_id": "1", "channel": "web", "type": "page_view", "time": "2026-0
 WRONG = "the-wrong-secret"
 ROLES = (
     "topics create", "worker", "produce", "lead show", "lead erase", "model publish", "model list", "dead-letters list",
-    "dead-letters replay", "projector", "serve", "connect NAME", "lag",
+    "dead-letters replay", "projector", "serve", "top", "connect NAME", "lag",
 )  # fmt: skip
 USERS = {ADMIN: "admin-secret"} | {role.replace(" ", "-"): f"secret-of-{role.replace(' ', '-')}" for role in ROLES}
 

@@ -62,7 +62,7 @@ async def projected_and_served(cluster: Cluster, rediss: dict[str, str]) -> None
     """The projection over TLS to Redis and Kafka, the queue from it, and an API that has Kafka for its stream."""
     with Process(cluster.directory, cluster.scram("projector", **rediss), "projector") as projector:
         await projector.says("ready")
-        queue = await done(cluster.environ(**rediss), "top", "--json", "--limit", "1")
+        queue = await done(cluster.scram("top", **rediss), "top", "--json", "--limit", "1")
         assert json.loads(queue.splitlines()[0])["lead"] == "user:ann"
         await asyncio.to_thread(projector.stop)  # the tunnel runs in this loop
         assert no_secret(projector.said())

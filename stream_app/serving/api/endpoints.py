@@ -49,7 +49,7 @@ async def lead_view(service: Service, asked: Asked) -> Document:
 async def lead_transitions(service: Service, asked: Asked) -> Document:
     """A lead's transitions, newest first, under all its keys."""
     found = await _lead(service, asked)
-    keys = reads.keys_of(service.settings.scoring, found)
+    keys = reads.keys_of(service.settings.in_force().scoring, found)
     moves = await reads.lead_moves(service.projection, keys, found.row)
     return _history(asked, found.key, moves)
 
@@ -108,27 +108,28 @@ async def _lead(service: Service, asked: Asked) -> reads.FoundLead:
 async def _lead_view(service: Service, asked: Asked, limit: int = 1) -> Document:
     at = asked.time()
     found = await _lead(service, asked)
-    material = await reads.lead_material(service.projection, service.settings.scoring, found)
+    material = await reads.lead_material(service.projection, service.settings.in_force().scoring, found)
     view: Document = await service.compute(lambda: material.view(at, limit).as_json())
     return view
 
 
 async def _account_view(service: Service, asked: Asked, limit: int = 1) -> Document:
     at = asked.time()
-    material = await reads.account_material(service.projection, service.settings.scoring, asked.path("id"))
+    material = await reads.account_material(service.projection, service.settings.in_force().scoring, asked.path("id"))
     view: Document = await service.compute(lambda: material.view(at, limit).as_json())
     return view
 
 
 async def _list(service: Service, asked: Asked, subject: Subject) -> Document:
-    model = service.settings.scoring.model
+    now = service.settings.in_force()
+    model = now.scoring.model
     card = model.lead if subject == "lead" else model.account
     order = asked.text("order") or "highest"
     if order not in ("highest", "lowest"):
         raise bad_parameter("order", "expected highest or lowest")
     names = [asked.text(name) for name in ("stage", "band", "owner", "account")]
     try:
-        score = score_asked(card, service.settings.ranked, asked.text("score"))
+        score = score_asked(card, now.ranked, asked.text("score"))
         facets = facets_of_names(card, *names)
     except ListError as error:
         raise bad_parameter(error.name, str(error)) from None

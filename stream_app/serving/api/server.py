@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -51,14 +51,16 @@ def serve(
     port: int,
     metrics: tuple[str, int, str] | None = None,
     listening: Callable[[int], None] = lambda port: None,
+    follow: Callable[[], Awaitable[None]],
 ) -> None:
     """Serve until SIGTERM or SIGINT; `listening` is told the port. Raises `KnownError` where it can't.
 
-    `metrics`: a host and a port to serve metrics and health on, and the name of the cluster in them.
+    `metrics`: a host and a port to serve metrics and health on, and the name of the cluster in them. `follow` keeps what the
+    settings give up to date, and is awaited all the while.
     """
     keyring = Keyring(key_file)
     keyring.keys()  # a damaged file is told at once
-    asyncio.run(_serve(settings, redis, keys, keyring, host, port, metrics, listening))
+    asyncio.run(_serve(settings, redis, keys, keyring, host, port, metrics, listening, follow))
 
 
 async def _serve(
@@ -70,6 +72,7 @@ async def _serve(
     port: int,
     metrics: tuple[str, int, str] | None,
     listening: Callable[[int], None],
+    follow: Callable[[], Awaitable[None]],
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(redis, keys))
@@ -96,9 +99,22 @@ async def _serve(
             h11_max_incomplete_event_size=32_768,
         )
         server = _Server(config, listening)
+        following = asyncio.create_task(_followed(follow, server))
         try:
             await server.serve()
         except SystemExit:
             raise KnownError(f"can't listen on {host}, port {port}: is it taken?") from None
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
         if not server.started:
             raise KnownError(f"can't listen on {host}, port {port}: is it taken?")
+
+
+async def _followed(follow: Callable[[], Awaitable[None]], server: _Server) -> None:
+    """A server that no longer follows must not serve on."""
+    try:
+        await follow()
+    finally:
+        server.should_exit = True

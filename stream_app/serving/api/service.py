@@ -21,10 +21,10 @@ from stream_app.errors import KnownError
 from stream_app.serving.api.asked import Asked
 from stream_app.serving.api.keyring import ApiKey, Keyring
 from stream_app.serving.api.problems import Problem, bad_parameter, unavailable
+from stream_app.serving.in_force import InForce
 from stream_app.serving.projection.base import GoneError, Projection
 from stream_app.streaming.app import wall_clock
 from stream_app.topics import Manifest
-from stream_app.worker.composition import Scoring
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +33,11 @@ _log = logging.getLogger(__name__)
 class Settings:
     """What an API is told. `bootstrap` is for the stream of transitions, which there is none of without it.
 
-    `ranked` are the scores that lists are ranked by.
+    `in_force` is asked at each request for the version to go by.
     """
 
-    scoring: Scoring
+    in_force: Callable[[], InForce]
     manifest: Manifest
-    ranked: frozenset[str]
     bootstrap: str | None = None
     seconds: float = 10.0
     streams: int = 50

@@ -1,6 +1,7 @@
 -- Takes one slice (base.py) whole: its changes, and the position behind it.
 -- Answers what became of it, the stored position, and which changes are older than what is there.
--- KEYS: the prefix. ARGV: generation, place, begin, end, changes (MessagePack), moves kept, seconds a guard is kept.
+-- KEYS: the prefix. ARGV: generation, place, begin, end, changes (MessagePack, each eleven
+-- values, one after the other), moves kept, seconds a guard is kept.
 local prefix, generation, place = KEYS[1], ARGV[1], ARGV[2]
 local first, last, keep, guarded = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6]), ARGV[7]
 local call = redis.call
@@ -15,53 +16,75 @@ if last <= position then return {'passed', position} end
 local function row_of(subject, key) return base .. subject .. ':' .. key end
 local function guard_of(subject, key) return base .. 'guard:' .. subject .. ':' .. redis.sha1hex(key) end
 
--- Where a subject stands: `names`, packed, has the lists it is ranked in and the facets it is on; `places`, packed, its
--- place in each of those lists. A subject that stands nowhere has neither; one that is struck out is in none of them.
+-- Where a subject stands: `names`, packed, has the scores that it is ranked by, its cell, owner and account; `ranks` has
+-- those scores and its place by each in turn. One that is struck out is nowhere; `struck`, packed, has its ranks meanwhile.
+
+-- The beginning of a list's key, by subject and score.
+local heads = {lead = {}, account = {}}
+local function head_of(subject, score)
+  local head = heads[subject][score]
+  if not head then
+    head = base .. 'rank:' .. subject .. ':' .. score .. ':'
+    heads[subject][score] = head
+  end
+  return head
+end
 
 -- Places wait here until the slice's end, or until something is to be taken out: one call a list is cheaper than many.
 local waiting = {}
+
+local function wait_for(list, key, place)
+  local some = waiting[list]
+  if not some then
+    some = {}
+    waiting[list] = some
+  end
+  local count = #some
+  some[count + 1] = place
+  some[count + 2] = key
+end
+
+local function enter(subject, key, cell, owner, ranks)
+  for i = 1, #ranks, 2 do
+    local head = head_of(subject, ranks[i])
+    wait_for(head .. cell, key, ranks[i + 1])
+    if owner ~= '' then wait_for(head .. owner, key, ranks[i + 1]) end
+  end
+end
 
 local function enter_waiting()
   for list, pairs_ in pairs(waiting) do call('ZADD', list, unpack(pairs_)) end
   waiting = {}
 end
 
--- Moves a subject; `from` and `to` are names as packed, or nil; `lists` and `values` are what `to` and its places hold.
-local function place_anew(subject, key, from, to, lists, values)
-  local head = base .. 'rank:' .. subject .. ':'
-  for i = 1, #lists do
-    local list = head .. lists[i]
-    local some = waiting[list]
-    if some then
-      some[#some + 1] = values[i]
-      some[#some + 1] = key
-    else
-      waiting[list] = {values[i], key}
-    end
-  end
-  if from == to then return end
-  enter_waiting()
-  local old = from and cmsgpack.unpack(from) or {{}, {}}
-  local new = to and cmsgpack.unpack(to) or {{}, {}}
-  local function apart(which)
-    local gone, come = {}, {}
-    for _, name in ipairs(old[which]) do gone[name] = true end
-    for _, name in ipairs(new[which]) do
-      if gone[name] then gone[name] = nil else come[name] = true end
-    end
-    return gone, come
-  end
-  for list in pairs((apart(1))) do call('ZREM', head .. list, key) end
-  local off, on = apart(2)
-  for facet in pairs(off) do call('SREM', base .. 'on:' .. subject .. ':' .. facet, key) end
-  for facet in pairs(on) do call('SADD', base .. 'on:' .. subject .. ':' .. facet, key) end
-end
+local NOWHERE = {{}, '', '', ''}
 
-local NONE = {}
+-- Takes a subject out of where it is not any more; `from` and `to` are names as packed, or nil.
+local function leave(subject, key, from, to)
+  local old = from and cmsgpack.unpack(from) or NOWHERE
+  local new = to and cmsgpack.unpack(to) or NOWHERE
+  local stays = {}
+  for _, score in ipairs(new[1]) do
+    stays[score] = true
+    call('SADD', base .. 'cells:' .. subject .. ':' .. score, new[2])
+  end
+  enter_waiting()
+  for _, score in ipairs(old[1]) do
+    local head = head_of(subject, score)
+    if old[2] ~= new[2] or not stays[score] then
+      call('ZREM', head .. old[2], key)
+      if call('EXISTS', head .. old[2]) == 0 then call('SREM', base .. 'cells:' .. subject .. ':' .. score, old[2]) end
+    end
+    if old[3] ~= '' and (old[3] ~= new[3] or not stays[score]) then call('ZREM', head .. old[3], key) end
+  end
+  if old[4] == new[4] then return end
+  if old[4] ~= '' then call('SREM', base .. 'on:' .. subject .. ':' .. old[4], key) end
+  if new[4] ~= '' then call('SADD', base .. 'on:' .. subject .. ':' .. new[4], key) end
+end
 
 local take = {}
 
-function take.score(subject, key, revision, at, value, lists, values, names, places)
+function take.score(subject, key, revision, at, value, names, cell, owner, ranks)
   local row = row_of(subject, key)
   local old = call('HMGET', row, 'revision', 'names', 'struck')
   if old[1] then
@@ -71,16 +94,21 @@ function take.score(subject, key, revision, at, value, lists, values, names, pla
     if tonumber(guard[1] or '0') >= revision or tonumber(guard[2] or '-1') >= at then return false end
   end
   if old[2] == names then
-    call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'places', places)
+    call('HSET', row, 'value', value, 'revision', revision, 'at', at)
   else
-    call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'names', names, 'places', places)
+    call('HSET', row, 'value', value, 'revision', revision, 'at', at, 'names', names)
   end
-  if not old[3] then place_anew(subject, key, old[2], names, lists, values) end
+  if old[3] then
+    call('HSET', row, 'struck', cmsgpack.pack(ranks))
+    return
+  end
+  enter(subject, key, cell, owner, ranks)
+  if old[2] ~= names then leave(subject, key, old[2], names) end
 end
 
 local function remove(subject, key, old)
-  if not old[3] then place_anew(subject, key, old[2], nil, NONE, NONE) end
-  call('HDEL', row_of(subject, key), 'value', 'revision', 'at', 'names', 'places')
+  if not old[3] then leave(subject, key, old[2], nil) end
+  call('HDEL', row_of(subject, key), 'value', 'revision', 'at', 'names')
   local guard = guard_of(subject, key)
   call('HSET', guard, 'revision', old[1])
   call('EXPIRE', guard, guarded)
@@ -112,15 +140,23 @@ end
 function take.state(subject, key, entry, listed)
   local row = row_of(subject, key)
   if entry then call('HSET', row, 'entry', entry) else call('HDEL', row, 'entry') end
-  local old = call('HMGET', row, 'struck', 'names', 'places')
+  local old = call('HMGET', row, 'struck', 'names')
   if (old[1] == false) == listed then return end
-  if listed then call('HDEL', row, 'struck') else call('HSET', row, 'struck', 1) end
-  if not old[2] then return end
+  local names = old[2] and cmsgpack.unpack(old[2]) or NOWHERE
   if listed then
-    place_anew(subject, key, nil, old[2], cmsgpack.unpack(old[2])[1], cmsgpack.unpack(old[3]))
-  else
-    place_anew(subject, key, old[2], nil, NONE, NONE)
+    call('HDEL', row, 'struck')
+    enter(subject, key, names[2], names[3], old[2] and cmsgpack.unpack(old[1]) or {})
+    if old[2] then leave(subject, key, nil, old[2]) end
+    return
   end
+  enter_waiting()
+  local ranks = {}
+  for _, score in ipairs(names[1]) do
+    ranks[#ranks + 1] = score
+    ranks[#ranks + 1] = tonumber(call('ZSCORE', head_of(subject, score) .. names[2], key))
+  end
+  call('HSET', row, 'struck', cmsgpack.pack(ranks))
+  if old[2] then leave(subject, key, old[2], nil) end
 end
 
 function take.brought(account, lead, entry)
@@ -129,10 +165,11 @@ function take.brought(account, lead, entry)
 end
 
 local older = {}  -- which of them were left out
-for i, change in ipairs(cmsgpack.unpack(ARGV[5])) do
-  if change[2] < position or take[change[1]](
-    change[3], change[4], change[5], change[6], change[7], change[8], change[9], change[10], change[11]
-  ) == false then older[#older + 1] = i end
+local changes, next_at, number = ARGV[5], 0, 0
+while next_at >= 0 and #changes > 0 do
+  local at, kind, offset, a, b, c, d, e, f, g, h, i = cmsgpack.unpack_limit(changes, 11, next_at)
+  next_at, number = at, number + 1
+  if offset < position or take[kind](a, b, c, d, e, f, g, h, i) == false then older[#older + 1] = number end
 end
 enter_waiting()
 call('HSET', base .. 'positions', place, last)

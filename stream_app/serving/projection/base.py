@@ -108,6 +108,7 @@ class Projection(Protocol):
         """Take slices, in order; the changes that were left out: before the stored position, or older than what is there.
 
         Raises `GoneError`, or `GapError` where a slice begins behind the stored position; slices before it are taken.
+        Who calls again before the first call is done has its slices taken after the first's.
         """
 
     async def lose(self, generation: int) -> None:

@@ -6,6 +6,8 @@ of ours wrote is passed over and counted; it stops nobody.
 
 import datetime
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import starmap
 from typing import Any, Literal
 
 import msgspec
@@ -26,10 +28,11 @@ _TELLS_APART = 0.001  # published scores that differ by as much are never ranked
 _FAR_MS = 1 << 42  # the year 2109
 
 
-class Scored(msgspec.Struct, frozen=True):
+class Scored(msgspec.Struct, frozen=True, gc=False):
     """A score record. `ranks` has its places by the scores that are ranked (`rank_of`): ascending is the greatest first.
 
-    `facets` are what lists can be narrowed to. `listed` is False for who is in no queue: suppressed leads.
+    `facets` (its stages and bands), `owner` and `account`, facets too, are what lists can be narrowed to. `listed` is False
+    for who is in no queue: suppressed leads.
     """
 
     offset: int
@@ -39,7 +42,9 @@ class Scored(msgspec.Struct, frozen=True):
     at: int
     value: bytes
     ranks: dict[str, float]
-    facets: list[str]
+    facets: tuple[str, ...]
+    owner: str | None
+    account: str | None
     listed: bool
 
 
@@ -91,17 +96,25 @@ Change = Scored | Gone | Moved | Erased | Stated | Brought
 Ranked = frozenset[str]
 """The scores by which subjects are ranked. Where one has none of them, it is ranked by each score it has."""
 
-Reading = Callable[[InputRecord, Ranked], Change | None]
+RankedBy = Callable[[str], Ranked]
+"""The same by the version of the model that made a record."""
+
+Reading = Callable[[InputRecord, RankedBy], Change | None]
 
 
-class _Reason(msgspec.Struct):
+class _Reason(msgspec.Struct, gc=False):
     last_at: datetime.datetime | None = None
 
 
-class _Record(msgspec.Struct):
+class _Named(msgspec.Struct, gc=False):
+    version: str
+
+
+class _Record(msgspec.Struct, gc=False):
     """The fields of a score record (formats.md) by which it is found."""
 
     at: datetime.datetime
+    model: _Named
     scores: dict[str, float]
     bands: dict[str, str]
     stages: dict[str, str]
@@ -132,31 +145,15 @@ class NotOursError(ValueError):
     """A record that no worker of ours wrote."""
 
 
-def change_of(base: str, record: InputRecord, ranked: Ranked = frozenset()) -> Change | None:
+def change_of(base: str, record: InputRecord, ranked: RankedBy = lambda version: frozenset()) -> Change | None:
     """The change that a record of the topic `base` makes; None for one that is nothing to the projection.
 
-    Raises `NotOursError` for what can't be read.
+    Raises `NotOursError` for what can't be read, and what `ranked` raises.
     """
     try:
         return _READERS[base](record, ranked)
     except (ValueError, msgspec.MsgspecError, IndexError) as error:
         raise NotOursError(f"{record.topic}, partition {record.partition}, offset {record.offset}: {error}") from None
-
-
-def facets_of(stages: dict[str, str], bands: dict[str, str], owner: str | None, account: str | None) -> list[str]:
-    """The lists that a subject is on besides the whole one."""
-    found = [stage_facet(ladder, stage) for ladder, stage in stages.items()]
-    found += [band_facet(name, band) for name, band in bands.items()]
-    if owner is not None:
-        found.append(owner_facet(owner))
-    if account is not None:
-        found.append(account_facet(account))
-    return found
-
-
-def has_lists(facet: str) -> bool:
-    """Whether a facet has ranked lists of its own. The others narrow a list down while it is read."""
-    return not facet.startswith("account:")
 
 
 def stage_facet(ladder: str, stage: str) -> str:
@@ -188,39 +185,47 @@ def rank_of(score: float, recency: int) -> float:
     return -(score + _TELLS_APART / 2 * (min(recency, _FAR_MS) / _FAR_MS))
 
 
-def _lead_score(record: InputRecord, ranked: Ranked) -> Change:
+def _lead_score(record: InputRecord, ranked: RankedBy) -> Change:
     return _scored("lead", record, ranked)
 
 
-def _account_score(record: InputRecord, ranked: Ranked) -> Change:
+def _account_score(record: InputRecord, ranked: RankedBy) -> Change:
     return _scored("account", record, ranked)
 
 
-def _scored(subject: Subject, record: InputRecord, ranked: Ranked) -> Change:
+def _scored(subject: Subject, record: InputRecord, ranked: RankedBy) -> Change:
     key = _key(record)
     value = record.value
     if value is None:
         return Gone(record.offset, subject, key)
     found = _record(value)
-    latest = found.at
+    at = _ms(found.at)
     times = [reason.last_at for reason in found.reasons if reason.last_at is not None]
-    recency = _ms(max(times, default=latest))
-    names = [name for name in found.scores if name in ranked] or list(found.scores)
-    account = found.account_id if subject == "lead" else None
+    recency = _ms(max(times)) if times else at
+    scores = found.scores
+    chosen = ranked(found.model.version)
+    names = [name for name in scores if name in chosen] or scores
     return Scored(
         offset=record.offset,
         subject=subject,
         key=key,
         revision=found.revision,
-        at=_ms(latest),
+        at=at,
         value=value,
-        ranks={name: rank_of(found.scores[name], recency) for name in names},
-        facets=facets_of(found.stages, found.bands, found.owner, account),
+        ranks={name: rank_of(scores[name], recency) for name in names},
+        facets=_facets_of(tuple(found.stages.items()), tuple(found.bands.items())),
+        owner=None if found.owner is None else owner_facet(found.owner),
+        account=None if found.account_id is None or subject != "lead" else account_facet(found.account_id),
         listed=not found.suppressed,
     )
 
 
-def _moved(record: InputRecord, _: Ranked) -> Change | None:
+@lru_cache(1 << 12)
+def _facets_of(stages: tuple[tuple[str, str], ...], bands: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return (*starmap(stage_facet, sorted(stages)), *starmap(band_facet, sorted(bands)))
+
+
+def _moved(record: InputRecord, _: RankedBy) -> Change | None:
     if record.value is None:
         return None
     found = _transition(record.value)
@@ -231,14 +236,14 @@ def _moved(record: InputRecord, _: Ranked) -> Change | None:
     return Moved(record.offset, found.subject, _key(record), record.value)
 
 
-def _lead_state(record: InputRecord, _: Ranked) -> Change | None:
+def _lead_state(record: InputRecord, _: RankedBy) -> Change | None:
     key = record.key or b""
     if not key.startswith((b"user:", b"email:", b"anon:")):
         return None  # the lane's own, or the mark of an erased lead, which says nothing of the person
     return _stated("lead", record, key.decode())
 
 
-def _account_entry(record: InputRecord, _: Ranked) -> Change | None:
+def _account_entry(record: InputRecord, _: RankedBy) -> Change | None:
     key = record.key or b""
     if key[:1] == b"a":
         return _stated("account", record, key[1:].decode())

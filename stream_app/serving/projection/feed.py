@@ -7,6 +7,7 @@ or everything, is brought up to date all the same.
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,16 +16,20 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream_app.broker import client_options
 from stream_app.errors import KnownError
 from stream_app.serving.projection.base import Place, Projection, Slice
-from stream_app.serving.projection.changes import STATES, TOPICS, NotOursError, Ranked, change_of
+from stream_app.serving.projection.changes import STATES, TOPICS, Change, NotOursError, change_of
+from stream_app.serving.projection.ranking import Rankings, UnknownVersionError
 from stream_app.serving.projection.watch import Watch
 from stream_app.streaming.processor import InputRecord
 from stream_app.topics import Manifest
 
 AT_ONCE = 2_000
 """Records taken from Kafka at once."""
-SLICE = 25
-"""Records a slice: the server does nothing else while it takes one."""
+SLICE = 40
+"""Records a slice: the server does nothing else while it takes one. Score records make more than 32 KB then, which a server
+reads one call at a time: of shorter ones it takes several before it looks at anybody else."""
 SLICE_BYTES = 256 * 1024
+AHEAD = 2
+"""So many batches are under way to the store while the next is read."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,14 +58,14 @@ def new_consumer(bootstrap: str, **more: Any) -> AIOKafkaConsumer:
 
 
 class Feed:
-    """Feeds one generation from the partitions that a consumer has. While the store takes some slices, the next are made."""
+    """Feeds one generation from the partitions that a consumer has. While the store takes some records, the next are read."""
 
     def __init__(
         self,
         consumer: AIOKafkaConsumer,
         projection: Projection,
         bases: Mapping[str, str],
-        ranked: Ranked = frozenset(),
+        rankings: Rankings,
         watch: Watch | None = None,
     ) -> None:
         self.generation = -1
@@ -69,11 +74,12 @@ class Feed:
         self._consumer = consumer
         self._projection = projection
         self._bases = bases
-        self._ranked = ranked
+        self._rankings = rankings
         self._watch = watch
+        self._applied_at = 0.0
         self._next: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
-        self._under_way: asyncio.Task[None] | None = None
+        self._under_way: deque[asyncio.Task[None]] = deque()
 
     @property
     def reached(self) -> dict[Place, int]:
@@ -105,14 +111,14 @@ class Feed:
                 raise ShrunkError(f"{place.topic}, partition {place.partition} ends at {ends[place]}, before {offset}")
             self._consumer.seek(place, max(offset, begins[place]))
 
-    async def turn(self, wait_ms: int = 100) -> int:
-        """Take what there is, or wait for it a little; how many records.
+    async def turn(self, wait_ms: int = 100, at_once: int = AT_ONCE) -> int:
+        """Take what there is, at most `at_once`, or wait for it a little; how many records.
 
         Raises what `Projection.apply` raises of these or of the records before.
         """
         if not self._next:
             return 0
-        batches = await self._consumer.getmany(*self._next, timeout_ms=wait_ms, max_records=AT_ONCE)
+        batches = await self._consumer.getmany(*self._next, timeout_ms=wait_ms, max_records=at_once)
         slices: list[Slice] = []
         count = 0
         times: dict[Place, list[int]] = {}
@@ -124,37 +130,39 @@ class Feed:
                 self._next[place] = records[-1].offset + 1
                 count += len(records)
         slices += await self._markers(batches)
-        await self.settle()
         if slices:
-            self._under_way = asyncio.create_task(self._apply(slices, dict(self._next), count, times))
-        if not batches:
-            await self.settle()
+            self._under_way.append(asyncio.create_task(self._apply(slices, dict(self._next), count, times)))
+        await self._settle(AHEAD if batches else 0)
         return count
 
     async def settle(self) -> None:
         """Return when the store has all that was read. Raises what `Projection.apply` raises."""
-        task, self._under_way = self._under_way, None
-        if task is not None:
-            await task
+        await self._settle(0)
 
     async def stop(self) -> None:
         """Forget what is under way: whether the store took it, its position tells."""
-        task, self._under_way = self._under_way, None
-        if task is not None:
+        tasks = list(self._under_way)
+        self._under_way.clear()
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # looked at
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self, left: int) -> None:
+        """Return when no more than so many batches are under way."""
+        while len(self._under_way) > left:
+            await self._under_way.popleft()
 
     async def _apply(
         self, slices: Sequence[Slice], reached: dict[TopicPartition, int], count: int, times: Mapping[Place, list[int]]
     ) -> None:
         began = time.monotonic()
         older = await self._projection.apply(self.generation, slices)
+        ended = time.monotonic()
+        began, self._applied_at = max(began, self._applied_at), ended  # its turn came when the batch before was done
         self._reached = reached
         self.taken += count
         if self._watch is not None:
-            self._watch.applied(slices, older, times, time.monotonic() - began)
+            self._watch.applied(slices, older, times, ended - began)
 
     async def _markers(self, batches: Collection[TopicPartition]) -> list[Slice]:
         """Slices of nothing: transaction markers take offsets, and only the consumer's position goes past them."""
@@ -175,13 +183,10 @@ class Feed:
         some, size = [], 0
         for record in records:
             try:
-                change = change_of(base, record, self._ranked)
-            except NotOursError as error:
-                self.passed_over += 1
-                if self._watch is not None:
-                    self._watch.unreadable[base] += 1
-                _log.warning("passed over: %s", error)
-                change = None
+                change = self._change(base, record)
+            except UnknownVersionError as error:
+                await self._rankings.learn(error.version)
+                change = self._change(base, record)
             if change is not None:
                 some.append(change)
                 size += len(record.value or b"")
@@ -192,6 +197,16 @@ class Feed:
         if begin <= records[-1].offset:
             slices.append(Slice(name, begin, records[-1].offset + 1, some))
         return slices
+
+    def _change(self, base: str, record: InputRecord) -> Change | None:
+        try:
+            return change_of(base, record, self._rankings.of)
+        except NotOursError as error:
+            self.passed_over += 1
+            if self._watch is not None:
+                self._watch.unreadable[base] += 1
+            _log.warning("passed over: %s", error)
+            return None
 
 
 async def ends_of(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> dict[Place, int]:

@@ -88,7 +88,7 @@ class _Generation:
             ((change.ranks[query.score], key), change.value)
             for (subject, key), change in self.scores.items()
             if subject == query.subject and query.score in change.ranks and change.listed
-            if (subject, key) not in self.struck and set(query.facets) <= set(change.facets)
+            if (subject, key) not in self.struck and set(query.facets) <= {*change.facets, change.owner, change.account}
         ]
         found.sort(key=lambda pair: pair[0], reverse=query.lowest)
         after = query.after

@@ -10,95 +10,168 @@ local SMALL = 500
 local live = call('HGET', prefix .. 'meta', 'live')
 if not live then return {'gone'} end
 local base = prefix .. 'g' .. live .. ':'
-local whole = base .. 'rank:' .. subject .. ':' .. score .. ':'
+local rank = base .. 'rank:' .. subject .. ':' .. score .. ':'
+local function row_of(key) return base .. subject .. ':' .. key end
 
-local found = {}
-local function tell(key, place)
-  local record = call('HGET', base .. subject .. ':' .. key, 'value')
+-- By bytes, as sorted sets do; what Lua's own < says depends on the server's locale.
+local function lower(one, other)
+  for i = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, i), string.byte(other, i)
+    if a ~= b then return a < b end
+  end
+  return #one < #other
+end
+
+-- Of two members {place, key, place as it is told}: which is read first.
+local function precedes(one, other)
+  if lowest then one, other = other, one end
+  if one[1] ~= other[1] then return one[1] < other[1] end
+  return lower(one[2], other[2])
+end
+
+local found, spot = {}, {ARGV[6], ARGV[7]}
+local function tell(one)
+  local record = call('HGET', row_of(one[2]), 'value')
   if record then
-    found[#found + 1] = place
-    found[#found + 1] = key
+    found[#found + 1] = one[3]
+    found[#found + 1] = one[2]
     found[#found + 1] = record
   end
+  spot = {one[3], one[2]}
   return #found >= 3 * wanted
 end
+local function answer(more) return {more and 'more' or 'end', found, spot[1], spot[2]} end
 
--- The shortest of all lists that will do is walked; the sets of the other facets are asked about each member.
-local list, sets, shortest, walked = whole, {}, nil, nil
-local size = call('ZCARD', whole)
-for i = 8, #ARGV do
-  local set = base .. 'on:' .. subject .. ':' .. ARGV[i]
-  local members = call('SCARD', set)
-  if members == 0 then return {'end', found} end
-  if not shortest or members < shortest[2] then shortest = {set, members} end
-  local count = call('ZCARD', whole .. ARGV[i])
-  if count > 0 and count < size then list, size, walked = whole .. ARGV[i], count, set end
-  sets[#sets + 1] = set
-end
-
-local function on_all(key, except)
-  for _, set in ipairs(sets) do
-    if set ~= except and call('SISMEMBER', set, key) == 0 then return false end
+-- A subject's names (apply.lua) say where it stands: on which stages and in which bands, joined, its owner, its account.
+local function on_all(names, facets)
+  for _, facet in ipairs(facets) do
+    if names[3] ~= facet and names[4] ~= facet and not string.find('\0' .. names[2], '\0' .. facet .. '\0', 1, true) then
+      return false
+    end
   end
   return true
 end
 
--- A few members are sorted here and now.
-if shortest and shortest[2] <= SMALL then
-  local some = {}
-  for _, key in ipairs(call('SMEMBERS', shortest[1])) do
-    if on_all(key, shortest[1]) then
-      local place = call('ZSCORE', whole, key)
-      if place then some[#some + 1] = {tonumber(place), key, place} end
-    end
+local parts, whose, who = {}, nil, nil
+for i = 8, #ARGV do
+  if string.sub(ARGV[i], 1, 6) == 'owner:' then
+    whose = ARGV[i]
+  elseif string.sub(ARGV[i], 1, 8) == 'account:' then
+    who = ARGV[i]
+  else
+    parts[#parts + 1] = ARGV[i]
   end
-  local function precedes(one, other)
-    if one[1] ~= other[1] then return one[1] < other[1] end
-    return one[2] < other[2]
-  end
-  table.sort(some, function(one, other)
-    if lowest then return precedes(other, one) end
-    return precedes(one, other)
-  end)
-  local spot = {value, member}
-  for i, one in ipairs(some) do
-    if not value or (lowest and precedes(one, spot)) or (not lowest and precedes(spot, one)) then
-      if tell(one[2], one[3]) and i < #some then return {'more', found, one[3], one[2]} end
-    end
-    if #found >= 3 * wanted then break end
-  end
-  return {'end', found}
 end
 
--- How many members stand before a spot, or on it where `on` says so: found by halving among those of its value.
-local function before(on)
+-- The cells that will do are walked together, or the owner's list if it is shorter; the rest is asked of each member.
+local lists, rest, size = {}, {}, 0
+for _, cell in ipairs(call('SMEMBERS', base .. 'cells:' .. subject .. ':' .. score)) do
+  if on_all({nil, cell}, parts) then
+    lists[#lists + 1] = rank .. cell
+    size = size + call('ZCARD', rank .. cell)
+  end
+end
+if whose then
+  local count = call('ZCARD', rank .. whose)
+  rest = {whose}
+  if count < size then lists, rest, size = {rank .. whose}, parts, count end
+end
+if size == 0 then return answer(false) end
+
+if who then
+  local set = base .. 'on:' .. subject .. ':' .. who
+  local count = call('SCARD', set)
+  if count == 0 then return answer(false) end
+  if count <= SMALL and count < size then
+    -- A few members are sorted here and now.
+    local facets = {whose, unpack(parts)}
+    if not whose then facets = parts end
+    local some, after = {}, {value, member}
+    for _, key in ipairs(call('SMEMBERS', set)) do
+      local names = cmsgpack.unpack(call('HGET', row_of(key), 'names'))
+      local place = on_all(names, facets) and call('ZSCORE', rank .. names[2], key)
+      if place then
+        local one = {tonumber(place), key, place}
+        if not value or precedes(after, one) then some[#some + 1] = one end
+      end
+    end
+    table.sort(some, precedes)
+    for i, one in ipairs(some) do
+      if tell(one) then return answer(i < #some) end
+    end
+    return answer(false)
+  end
+  rest[#rest + 1] = who
+end
+
+-- How many members of a list stand before the spot, or on it where `on` says so: found by halving among those of its value.
+local function before(list, on)
   local low = call('ZCOUNT', list, '-inf', '(' .. ARGV[6])
   local high = low + call('ZCOUNT', list, ARGV[6], ARGV[6])
   while low < high do
     local middle = math.floor((low + high) / 2)
     local there = call('ZRANGE', list, middle, middle)[1]
-    if there < member or (on and there == member) then low = middle + 1 else high = middle end
+    if lower(there, member) or (on and there == member) then low = middle + 1 else high = middle end
   end
   return low
 end
 
-local start = 0
-if value then
-  if lowest then start = size - before(false) else start = before(true) end
+local function start_of(list)
+  if not value then return 0 end
+  if lowest then return call('ZCARD', list) - before(list, false) end
+  return before(list, true)
 end
 
-local looked, range, spot = 0, lowest and 'ZREVRANGE' or 'ZRANGE', {ARGV[6], ARGV[7]}
-while looked < budget do
-  local some = call(range, list, start + looked, start + looked + 99, 'WITHSCORES')
-  if #some == 0 then break end
-  for i = 1, #some, 2 do
-    looked = looked + 1
-    spot = {some[i + 1], some[i]}
-    if on_all(some[i], walked) and tell(some[i], some[i + 1]) then
-      if start + looked >= size then return {'end', found} end
-      return {'more', found, spot[1], spot[2]}
+-- A list being read: some members at a time.
+local range, some_at_once = lowest and 'ZREVRANGE' or 'ZRANGE', math.max(8, math.ceil(100 / #lists))
+local function read_on(reader)
+  local some = call(range, reader.list, reader.start, reader.start + some_at_once - 1, 'WITHSCORES')
+  reader.start, reader.some, reader.at = reader.start + some_at_once, some, -1
+end
+local function head_of(reader)
+  reader.at = reader.at + 2
+  if reader.at > #reader.some then
+    if #reader.some == 2 * some_at_once then read_on(reader) else reader.some = {} end
+    reader.at = 1
+  end
+  local some, at = reader.some, reader.at
+  reader.head = some[at] and {tonumber(some[at + 1]), some[at], some[at + 1]}
+  return reader.head
+end
+
+-- A heap of them: whose head precedes all others' is the first.
+local heap = {}
+for _, list in ipairs(lists) do
+  local reader = {list = list, start = start_of(list)}
+  read_on(reader)
+  if head_of(reader) then heap[#heap + 1] = reader end
+end
+table.sort(heap, function(one, other) return precedes(one.head, other.head) end)
+local function sink()
+  local at = 1
+  while true do
+    local first = at
+    for child = 2 * at, math.min(2 * at + 1, #heap) do
+      if precedes(heap[child].head, heap[first].head) then first = child end
     end
+    if first == at then return end
+    heap[at], heap[first] = heap[first], heap[at]
+    at = first
   end
 end
-if start + looked >= size then return {'end', found} end
-return {'more', found, spot[1], spot[2]}
+
+for _ = 1, budget do
+  local reader = heap[1]
+  if not reader then return answer(false) end
+  local one, full = reader.head, false
+  spot = {one[3], one[2]}
+  local names = #rest == 0 or call('HGET', row_of(one[2]), 'names')
+  if #rest == 0 or (names and on_all(cmsgpack.unpack(names), rest)) then full = tell(one) end
+  if not head_of(reader) then
+    heap[1] = heap[#heap]
+    heap[#heap] = nil
+  end
+  sink()
+  if full then return answer(heap[1] ~= nil) end
+end
+return answer(heap[1] ~= nil)

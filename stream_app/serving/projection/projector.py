@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -21,8 +21,8 @@ from redis.exceptions import TimeoutError as StoreTimeoutError
 from stream_app.errors import KnownError
 from stream_app.ops.topics_admin import TopicsError, partition_counts
 from stream_app.serving.projection.base import GapError, GoneError, Projection
-from stream_app.serving.projection.changes import Ranked
 from stream_app.serving.projection.feed import Feed, ShrunkError, bases_read, ends_of, new_consumer, places_of
+from stream_app.serving.projection.ranking import Rankings
 from stream_app.serving.projection.store import refused
 from stream_app.serving.projection.watch import Watch
 from stream_app.topics import Manifest
@@ -44,7 +44,7 @@ class Settings:
     manifest: Manifest
     group: str
     states: bool = True
-    ranked: Ranked = frozenset()
+    rankings: Rankings = field(default_factory=Rankings)
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -88,7 +88,7 @@ async def project(
     bases = bases_read(settings.manifest, settings.states)
     consumer = new_consumer(settings.bootstrap, group_id=settings.group)
     assignments, watch = _Assignments(), watch or Watch()
-    feed = Feed(consumer, projection, bases, settings.ranked, watch)
+    feed = Feed(consumer, projection, bases, settings.rankings, watch)
     watching = asyncio.create_task(_keep_watch(watch, feed))
     watching.add_done_callback(_watch_ended)
     try:

@@ -1,9 +1,55 @@
-"""By which scores subjects are ranked. Pure."""
+"""By which scores subjects are ranked.
 
-from collections.abc import Sequence
+The rule: a record is ranked as the version of the model that made it says, whatever is live meanwhile; so a rebuild ranks
+alike, and a version that is published later needs none.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 
 from stream_app.engine.model.types import Model, Scorecard
 from stream_app.errors import KnownError
+from stream_app.serving.projection.changes import Ranked
+
+Published = Callable[[str], Awaitable[Model | None]]
+"""Tells the model of a version, None for one that was never published."""
+
+_MOST = 1_000  # versions
+
+
+class UnknownVersionError(Exception):
+    """A record of a version that has to be learnt first."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+class Rankings:
+    """The scores that records of each version are ranked by.
+
+    They are `otherwise` for a version that was never published, and for all where `published` is None.
+    """
+
+    def __init__(self, otherwise: Ranked = frozenset(), published: Published | None = None) -> None:
+        self._otherwise, self._published = otherwise, published
+        self._known: dict[str, Ranked] = {}
+
+    def of(self, version: str) -> Ranked:
+        """What records of a version are ranked by. Raises `UnknownVersionError`."""
+        if self._published is None:
+            return self._otherwise
+        found = self._known.get(version)
+        if found is not None:
+            return found
+        if len(self._known) >= _MOST:
+            return self._otherwise
+        raise UnknownVersionError(version)
+
+    async def learn(self, version: str) -> None:
+        """Ask for a version. Raises `KnownError` where nobody answers."""
+        assert self._published is not None
+        model = await self._published(version)
+        self._known[version] = self._otherwise if model is None else ranked_scores(model)
 
 
 def ranked_scores(model: Model, named: Sequence[str] = ()) -> frozenset[str]:

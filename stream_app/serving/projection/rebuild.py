@@ -37,7 +37,7 @@ async def rebuild(
         try:
             ends = await ends_of(consumer, places)
             await projection.expect(generation, ends)
-            feed = Feed(consumer, projection, bases_read(settings.manifest, settings.states), settings.ranked)
+            feed = Feed(consumer, projection, bases_read(settings.manifest, settings.states), settings.rankings)
             await feed.aim(generation, places)
             total = sum(ends.values())
             while any(feed.reached[place] < end for place, end in ends.items()):

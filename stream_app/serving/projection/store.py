@@ -2,14 +2,15 @@
 
 Keys, under a prefix: `meta` (the live generation, the one being built, the last number) and, under `g<number>:`,
 `positions`, `expected`, `lead:<key>` and `account:<id>` (hashes), `moves:<subject>:<key>` (lists), `members:<account>`
-(hashes), `rank:<subject>:<score>:<facet>` (sorted sets), `on:<subject>:<facet>` (sets), `guard:...` (what is left of a tombstone, without the key).
+(hashes), `rank:<subject>:<score>:` and a cell or an owner (sorted sets), `cells:<subject>:<score>` and `on:<subject>:<account>` (sets), `guard:...`
+(what is left of a tombstone, without the key). A *cell* is those who are on the same stages and in the same bands.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Self, cast
 
-import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -29,17 +30,8 @@ from stream_app.serving.projection.base import (
     Slice,
     Spot,
 )
-from stream_app.serving.projection.changes import (
-    Brought,
-    Change,
-    Erased,
-    Gone,
-    Moved,
-    Scored,
-    Stated,
-    Subject,
-    has_lists,
-)
+from stream_app.serving.projection.changes import Change, Subject
+from stream_app.serving.projection.wire import packed
 
 GUARD_SECONDS = 8 * 86_400
 """How long a tombstone's guard is kept: longer than the tombstone itself on the topic (`delete.retention.ms`)."""
@@ -47,8 +39,6 @@ LOOKED_AT = 2_000
 """So many members of a list are looked at in one call, which nobody else's call can interrupt."""
 _AT_ONCE = 1_000
 _ANSWER_S = 10.0
-
-_pack = msgspec.msgpack.Encoder().encode
 
 
 class Store:
@@ -59,6 +49,7 @@ class Store:
         self._redis = redis
         self._meta = f"{prefix}meta"
         self._shas: dict[str, str] = {}
+        self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,11 +85,13 @@ class Store:
     async def apply(self, generation: int, slices: Sequence[Slice]) -> list[Change]:
         """See Projection."""
         calls = [
-            (generation, _told(one.place), one.begin, one.end, _packed(one.changes), MOVES, GUARD_SECONDS)
+            (generation, _told(one.place), one.begin, one.end, packed(one.changes), MOVES, GUARD_SECONDS)
             for one in slices
         ]
+        async with self._turn:
+            answers = await self._scripts("apply", calls)
         older: list[Change] = []
-        for one, (said, position, *left) in zip(slices, await self._scripts("apply", calls), strict=True):
+        for one, (said, position, *left) in zip(slices, answers, strict=True):
             if said == b"gone":
                 raise GoneError(f"generation {generation} is neither live nor being built")
             if said == b"gap":
@@ -239,47 +232,6 @@ def refused(error: RedisError) -> str:
 def _answer(asked: Any) -> Awaitable[Any]:
     """redis-py types its answers for both of its clients at once."""
     return cast("Awaitable[Any]", asked)
-
-
-def _packed(changes: Sequence[Change]) -> bytes:
-    """Changes as the script reads them."""
-    return _pack([_wired(change) for change in changes])
-
-
-def _wired(change: Change) -> tuple[Any, ...]:
-    match change:
-        case Scored():
-            return _wired_score(change)
-        case Stated(offset, subject, key, entry, listed):
-            return "state", offset, subject, key, _string(entry), listed
-        case Moved(offset, subject, key, value):
-            return "move", offset, subject, key, _string(value)
-        case Gone(offset, subject, key):
-            return "gone", offset, subject, key
-        case Erased(offset, key, at):
-            return "erased", offset, key, at
-        case Brought(offset, account, lead, entry):
-            return "brought", offset, account, lead, _string(entry)
-
-
-def _wired_score(change: Scored) -> tuple[Any, ...]:
-    """With the names of the lists it is in and its place in each, and the same packed, as the script keeps them."""
-    lists: list[str] = []
-    values: list[float] = []
-    facets = change.facets if change.listed else []
-    if change.listed:
-        suffixes = ["", *filter(has_lists, facets)]
-        for score, place in change.ranks.items():
-            lists += [f"{score}:{suffix}" for suffix in suffixes]
-            values += [place] * len(suffixes)
-    names, places = _string(_pack((lists, facets))), _string(_pack(values))
-    head = "score", change.offset, change.subject, change.key, change.revision, change.at
-    return *head, _string(change.value), lists, values, names, places
-
-
-def _string(value: bytes | None) -> msgspec.Raw | None:
-    """Bytes as a MessagePack string: the server's Lua knows no other kind for them."""
-    return None if value is None else msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)
 
 
 def _told(place: Place) -> str:
