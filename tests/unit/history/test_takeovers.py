@@ -154,7 +154,7 @@ def test_what_is_released_counts_again() -> None:
         *events(event("a", AT.format(1), anonymous_id="d")),
         went_live(1, 2, "quarantine", condemned=(NETWORK,), added=(NETWORK,)),
         *events(event("b", AT.format(3), user_id="u", anonymous_id="d", **BOT)),
-        went_live(2, 4, "quarantine", released=(NETWORK,)),
+        went_live(2, 4, "rebuild", released=(NETWORK,)),
         *events(event("c", AT.format(5), user_id="u", **BOT)),
     ]
     rows = list(rows_of(past_of(FREE, FREE, steps, keys=("anon:d",))))
