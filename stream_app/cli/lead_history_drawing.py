@@ -155,9 +155,18 @@ def _happened(row: Row) -> Text:
 
 
 def _published(version: Version) -> Text:
-    told = Text(f"version {version.number} goes live", "bold")
-    by = f" by {escaped(version.by)}" if version.by else ""
-    return told.append(f"{by}{f': {escaped(version.note)}' if version.note else ''}", "")
+    by = f"by {escaped(version.by)}" if version.by else ""
+    note = f": {escaped(version.note)}" if version.note else ""
+    found = version.generation
+    live = f"version {version.number} goes live"
+    if found is None:
+        return Text(live, "bold").append(f" {by}{note}" if by else note, "")
+    if not found.added and not found.released:
+        how = "a shadow's promotion" if found.purpose == "shadow" else f"a {found.purpose}"
+        return Text(f"{live} by {how}", "bold").append(f", {by}{note}" if by else note, "")
+    what, sources = ("quarantine", found.added) if found.added else ("released", found.released)
+    told = Text(f"{what}: {', '.join(escaped(one) for one in sources)}", "bold")
+    return told.append(f" (version {version.number}{f', {by}' if by else ''}{note})", "")
 
 
 def _record(row: Row) -> Text:

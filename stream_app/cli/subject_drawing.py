@@ -220,9 +220,12 @@ def _cause(document: Document) -> str:
 
 
 def _reasons(document: Document) -> str:
-    sign = 1 if document["direction"] == "up" else -1
-    reasons = [reason for reason in document["reasons"] if reason["points"] * sign > 0] or document["reasons"]
-    return ", ".join(f"{escaped(reason['rule'])} {points(reason['points'])}" for reason in reasons[:3])
+    """Why a subject moved: what a version was made public for, and the rules that gave most points that way."""
+    cause, sign = document["cause"], 1 if document["direction"] == "up" else -1
+    told = [escaped(cause.get("reason") or "a new version")] if cause["kind"] == "model" else []
+    reasons = [reason for reason in document["reasons"] if reason["points"] * sign > 0]
+    reasons = reasons or ([] if told else document["reasons"])
+    return ", ".join([*told, *(f"{escaped(reason['rule'])} {points(reason['points'])}" for reason in reasons[:3])])
 
 
 def columns() -> Table:

@@ -69,8 +69,17 @@ def _row(row: Row) -> Document:
         event: dict[str, Any] = {"own": row.own, "channel": row.event.channel, "type": row.event.type}
         if row.own:  # what another did is not told of this one
             event |= {"event_id": row.event.event_id, "time": format_time(row.event.time)}
+            event["quarantined"] = row.quarantined
         told["event"] = event
     if row.what == "version":
-        version = row.version
-        told["publication"] = {"number": version.number, "by": version.by, "note": version.note, "mode": version.mode}
+        told["publication"] = _publication(row.version)
+    return told
+
+
+def _publication(version: Version) -> Document:
+    told: Document = {"number": version.number, "by": version.by, "note": version.note, "mode": version.mode}
+    generation = version.generation
+    if generation is not None:
+        told["generation"] = {"number": generation.number, "purpose": generation.purpose}
+        told["generation"] |= {name: [str(one) for one in getattr(generation, name)] for name in ("added", "released")}
     return told

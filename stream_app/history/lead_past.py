@@ -13,6 +13,7 @@ from stream_app.history.on_record import held_against
 from stream_app.history.progress import Progress
 from stream_app.history.tracks import Document, End, Past, Side, Step, Version, side_of
 from stream_app.modelfiles import read_model
+from stream_app.publishing.generation import condemned_now
 from stream_app.publishing.reading import model_of
 from stream_app.publishing.registry import SHORT, Registry
 from stream_app.serving.leads import known_keys
@@ -80,7 +81,8 @@ async def past_of_lead(
     # The worker has looked as far as that: what is due is not done yet.
     until = max(subject.clock, now if due is None else min(now, due - 1))
     steps, count = _ordered(found, versions, until), len(found.events)
-    past = Past(Version(_FILE, NEVER, first), today, steps, count, stored.key, found.keys, until, now)
+    condemned = condemned_now(list(registry.generations))
+    past = Past(Version(_FILE, NEVER, first), today, steps, count, stored.key, found.keys, until, now, condemned)
     notes = [*found.notes, *_notes(versions, own, found, subject.erased_at)]
     if tag_of(state) not in (None, scoring.leads.tag):
         return LeadPast(past, records.transitions, None, [*notes, _BEHIND])
@@ -91,11 +93,14 @@ async def past_of_lead(
 def _published(registry: Registry) -> list[Version]:
     """Every publication, in the order in which they were made."""
     versions = []
+    generations = {one.publication: one for one in registry.generations if one.publication}
     for version in registry.versions.values():
         model = model_of(version) if version.publications else None
         for one in version.publications:
             assert model is not None
-            versions.append(Version(one.number, one.at, model, one.mode, one.by, one.note))
+            generation = generations.get(one.number)
+            note = one.note if generation is None else generation.note  # that of a publication says what else there is
+            versions.append(Version(one.number, one.at, model, one.mode, one.by, note, generation))
     return sorted(versions, key=lambda version: version.number)
 
 

@@ -13,7 +13,20 @@ from stream_app.engine.activity import Activity
 from stream_app.engine.identity import lead_keys
 from stream_app.engine.times import format_time, parse_time
 from stream_app.history.progress import Progress
-from stream_app.history.tracks import Document, End, Made, Past, Sides, Step, Survey, Tracks, Version, side_of, survey
+from stream_app.history.tracks import (
+    Document,
+    End,
+    Made,
+    Past,
+    Refused,
+    Sides,
+    Step,
+    Survey,
+    Tracks,
+    Version,
+    side_of,
+    survey,
+)
 from stream_app.runtime.lead import Lead
 
 What = Literal["event", "decay", "version", "end", "record"]
@@ -25,7 +38,8 @@ class Row(msgspec.Struct):
 
     `moves` are the transitions that come out of scoring it as it was, `today` those under the other model. `what` is
     `record` for a transition on record that does not come out of it at all. `joined` are keys that the event has made aliases
-    of the lead. `told` says of each of `moves` what the record says (`told.py`), `notes` what a reader must know.
+    of the lead. `quarantined` says of an event of a condemned source whether it was refused `then`, or is condemned `since`.
+    `told` says of each of `moves` what the record says (`on_record.py`), `notes` what a reader must know.
     """
 
     at: int
@@ -38,6 +52,7 @@ class Row(msgspec.Struct):
     moves: list[Document] = []
     today: list[Document] = []
     joined: list[str] = []
+    quarantined: Literal["then", "since"] | None = None
     told: list[str] = []
     notes: list[str] = []
 
@@ -52,7 +67,30 @@ class Row(msgspec.Struct):
 
 
 def rows_of(past: Past, progress: Progress = lambda what, done, total: None) -> Iterator[Row]:
-    """All rows, in the order of what happened."""
+    """All rows, in the order of what happened; of events that were refused one after the other, one."""
+    shown: Row | None = None
+    more: list[Row] = []
+    for row in _all_rows(past, progress):
+        if shown is not None and row.lead == shown.lead and _is_refused(shown) and _is_refused(row):
+            more.append(row)
+            continue
+        yield from _with_more(shown, more)
+        shown, more = row, []
+    yield from _with_more(shown, more)
+
+
+def _is_refused(row: Row) -> bool:
+    return row.quarantined == "then" and not row.moves and not row.today
+
+
+def _with_more(shown: Row | None, more: list[Row]) -> Iterator[Row]:
+    if shown is not None and more:
+        shown.notes.append(f"{len(more)} more were refused, the last at {format_time(more[-1].at)}")
+    if shown is not None:
+        yield shown
+
+
+def _all_rows(past: Past, progress: Progress) -> Iterator[Row]:
     found = survey(past, progress)
     tracks = Tracks(past)
     for number, step in enumerate(past.steps()):
@@ -76,7 +114,10 @@ def _rows(tracks: Tracks, step: Step, number: int, found: Survey) -> Iterator[Ro
     moved = {move["lead"] for moves in made for move in moves if move["cause"]["kind"] != "decay"}
     for key, at in clocks.items():
         after = tracks.sides(key, at)
-        if isinstance(step, Activity) and after == before[key] and key not in moved:
+        if isinstance(step, Activity) and tracks.refused.then is not None and _is_own(tracks, step, key):
+            at = max(at, min(step.time, tracks.until))  # it has moved no clock
+            after = tracks.sides(key, at)
+        elif isinstance(step, Activity) and after == before[key] and key not in moved:
             continue
         row = _row(tracks, step, key, at, after)
         row.joined = [weak for weak, strong in tracks.then.links[joined:] if strong == key]
@@ -98,10 +139,24 @@ def _row(tracks: Tracks, step: Step, key: str, at: int, after: Sides) -> Row:
     if isinstance(step, End):
         return Row(at, "end", key, tracks.version, after)
     row = Row(at, "event", key, tracks.version, after, step)
-    row.own = any(tracks.then.resolve(one) == key for one in lead_keys(step)[:1])
-    if step.time < at and row.own:
+    row.own = _is_own(tracks, step, key)
+    if row.own and tracks.refused != (None, None):
+        row.quarantined = "since" if tracks.refused.then is None else "then"
+        row.notes.append(_condemned(tracks.refused))
+    elif step.time < at and row.own:
         row.notes.append(f"came late: it is of {format_time(step.time)}")
     return row
+
+
+def _is_own(tracks: Tracks, event: Activity, key: str) -> bool:
+    """Whether an event is that of a lead's own, or another's of its account."""
+    return any(tracks.then.resolve(one) == key for one in lead_keys(event)[:1])
+
+
+def _condemned(refused: Refused) -> str:
+    if refused.then is None:
+        return f"quarantined since: {refused.today}"
+    return f"refused, quarantined: {refused.then}" + ("" if refused.today is not None else "; it counts today")
 
 
 def _attach(rows: list[Row], made: Made) -> None:

@@ -1,20 +1,25 @@
 """Some leads scored twice from the same events: as they were scored then, under each version while it was in force, and as
 one model would have scored them from the first event on.
 
-The rule: both sides take the same steps in the same order, and a lead that one side has carried to a time the other carries
+The rule: both sides take the same steps in the same order, but for what is condemned on one of them, and a lead that one side has carried to a time the other carries
 there too, so at every step the two can be held against each other. A step is an event, a version that goes live, or the end.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from stream_app.engine.activity import Activity
+from stream_app.engine.identity import lead_keys
 from stream_app.engine.model.types import Model
 from stream_app.engine.published import Standing, cells, named
 from stream_app.engine.times import parse_time
 from stream_app.history.followed import FollowedWorld
 from stream_app.history.progress import Progress
+from stream_app.history.taking_over import Replayed
+from stream_app.ingest.condemned import Condemned
+from stream_app.publishing.generation import Generation
 from stream_app.runtime.lead import Lead
 from stream_app.worker.publications import Mode
 
@@ -25,7 +30,8 @@ _EVERY = 500  # steps between two words on how far it is
 @dataclass(frozen=True)
 class Version:
     """A version goes live: its `number` in the sequence of publications (0: the workers' own file), the time (ms) from
-    which it is in force, what became of the transitions, who published it and why."""
+    which it is in force, what became of the transitions, who published it and why. `generation` is the one that took the live
+    one's place with it, None where everybody was restated."""
 
     number: int
     at: int
@@ -33,6 +39,7 @@ class Version:
     mode: Mode = "emit"
     by: str = ""
     note: str = ""
+    generation: Generation | None = None
 
 
 class End(NamedTuple):
@@ -50,7 +57,7 @@ class Past:
 
     `first` is the version in force at the beginning, `today` the model that is held against what was. `follow` are all keys
     of the person, `lead` the one that the others have come to belong to. `until` is how far it is known, `now` the present:
-    what claims to be later counts for nothing.
+    what claims to be later counts for nothing. `condemned` are the sources that count for nothing now.
     """
 
     first: Version
@@ -61,6 +68,7 @@ class Past:
     follow: frozenset[str]
     until: int
     now: int
+    condemned: Sequence[Condemned] = ()
 
 
 class Side(NamedTuple):
@@ -96,37 +104,66 @@ class Made(NamedTuple):
     today: list[Document]
 
 
+class Refused(NamedTuple):
+    """The condemned source of which a step's event is, on each side; None where it counts."""
+
+    then: Condemned | None
+    today: Condemned | None
+
+
 class Tracks:
-    """See the module. `version` is the one in force."""
+    """See the module. `version` is the one in force, `refused` says whether the last step was refused."""
 
     def __init__(self, past: Past) -> None:
         self.version = past.first
         self.then = FollowedWorld(past.first.model, past.follow)
-        self.today = FollowedWorld(past.today, past.follow)
+        self.today = FollowedWorld(past.today, past.follow, past.condemned)
+        self.refused = Refused(None, None)
         self._past = past
+        self._taken = 0
 
     def apply(self, step: Step) -> dict[str, int]:
         """Take a step; the clocks of the followed leads that were touched, on either side."""
+        self.refused = Refused(None, None)
         if isinstance(step, Version):
             self._go_live(step)
         elif isinstance(step, End):
             for world in (self.then, self.today):
                 world.bring(self._past.follow, step.at)
         else:
-            for world in (self.then, self.today):
-                world.apply(step, self._past.now)
+            self._take(step)
+        self._taken += 1
         return self._evened()
+
+    def _take(self, event: Activity) -> None:
+        for world in (self.then, self.today):
+            world.apply(event, self._past.now)
+        self.refused = Refused(self.then.refused, self.today.refused)
+        if self.today.refused is not None and event.time <= self._past.now:
+            self.today.name(event, False, self.then.leads)
+        if self.then.refused is not None:  # it moves nothing, but is looked at
+            self.then.touched |= self._past.follow & {self.then.resolve(key) for key in lead_keys(event)}
 
     def _go_live(self, version: Version) -> None:
         # A system whose time passes only with the events restates each lead at its own clock.
         at = version.at if version.at <= self._past.until else None
-        if version.model.version != self.then.model.version:
+        if version.generation is not None:
+            self.then = self._taken_over(version, version.generation, at)
+        elif version.model.version != self.then.model.version:
             self.then = self.then.under(version.model, at, version.mode)
         for world in (self.then, self.today):
             if at is not None:
                 world.tick(at)
             world.touched |= self._past.follow & world.leads.keys()
         self.version = version
+
+    def _taken_over(self, version: Version, generation: Generation, at: int | None) -> FollowedWorld:
+        """The world that a generation, which has taken the same steps, puts in the place of that of then."""
+        world = Replayed(version.model, self._past.follow, generation)
+        steps = islice(self._past.steps(), self._taken)
+        world.replay((step for step in steps if isinstance(step, Activity)), self._past.now)
+        world.take_over(self.then, at, version.mode)
+        return world
 
     def _evened(self) -> dict[str, int]:
         clocks: dict[str, int] = {}
@@ -139,6 +176,11 @@ class Tracks:
                 world.bring((key,), clock)
             world.touched.clear()
         return clocks
+
+    @property
+    def until(self) -> int:
+        """How far the past is known (ms)."""
+        return self._past.until
 
     def made(self) -> Made:
         """The transitions of the followed leads since they were last taken."""

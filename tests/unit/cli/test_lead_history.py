@@ -1,19 +1,24 @@
 """A lead's history as a person sees it: nothing too wide, nothing escapes, and what is left out is said."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from stream_app.cli.lead_history_drawing import draw_history, draw_moment
+from stream_app.cli.subject_drawing import moves
 from stream_app.engine.times import parse_time
 from stream_app.history.lead_documents import history_json, moment_json
 from stream_app.history.lead_past import LeadPast
 from stream_app.history.tracks import Step, Version
+from stream_app.ingest.condemned import Condemned
 from stream_app.modelfiles import read_model
+from stream_app.publishing.generation import Generation, Purpose
 from tests.subjects import activities, event
 from tests.unit.history.test_lead_rows import AT, NEW, OLD, past_of
 
@@ -81,6 +86,65 @@ def test_one_moment() -> None:
     assert "nothing was known of this lead at that time" in out.getvalue()
 
 
+NETWORK = Condemned("ip", "203.0.113.0/24")
+
+
+def taken_over(purpose: Purpose, note: str = "a scanner", **sources: list[Condemned]) -> LeadPast:
+    """A lead that an address had brought to a stage, and a generation on the next day."""
+    generation = msgspec.convert(
+        {"number": 1, "model": "m", "version": OLD.version, "purpose": purpose, "started_at": 0, "by": "ann"},
+        Generation,
+    )
+    generation = msgspec.structs.replace(generation, note=note, **sources)
+    bots = [event(name, AT.format(day), properties={"ip": "203.0.113.7"}) for name, day in (("a", 1), ("b", 3))]
+    version = Version(2, parse_time(AT.format(2)), NEW, "emit", "ann", note, generation)
+    steps: list[Step] = [*activities(bots[:1]), version, *activities(bots[1:])]
+    return LeadPast(replace(past_of(NEW, NEW, steps), condemned=generation.condemned), [], None, [])
+
+
+@pytest.mark.parametrize(
+    ("purpose", "sources", "said"),
+    [
+        ("rebuild", {}, "version 2 goes live by a rebuild, by ann: a scanner"),
+        ("shadow", {}, "version 2 goes live by a shadow's promotion, by ann: a scanner"),
+        (
+            "quarantine",
+            {"added": [NETWORK], "condemned": [NETWORK]},
+            "quarantine: ip 203.0.113.0/24 (version 2, by ann: a scanner)",
+        ),
+        ("rebuild", {"released": [NETWORK]}, "released: ip 203.0.113.0/24 (version 2, by ann: a scanner)"),
+    ],
+)
+def test_what_took_the_live_ones_place(purpose: Purpose, sources: Any, said: str) -> None:
+    """By what, of which sources, by whom and why."""
+    shown = history(180, taken_over(purpose, **sources))
+    assert said in shown
+    if purpose == "quarantine":
+        assert "quarantined since: ip 203.0.113.0/24" in shown
+        assert "refused, quarantined: ip 203.0.113.0/24" in shown
+
+
+def test_why_a_generation_moved_a_lead() -> None:
+    """As JSON, and among the transitions of a view, where a new version is told of as well."""
+    whole = taken_over("quarantine", added=[NETWORK], condemned=[NETWORK])
+    rows = whole.rows()
+    told = history_json(whole, rows, len(rows))["rows"]
+    (row,) = [one for one in told if one["what"] == "version"]
+    assert row["publication"]["generation"] == {
+        "number": 1,
+        "purpose": "quarantine",
+        "added": ["ip 203.0.113.0/24"],
+        "released": [],
+    }
+    assert [one["event"]["quarantined"] for one in told if one["event"]] == ["since", "then"]
+    (move,) = row["transitions"]
+    assert move["cause"] == {"kind": "model", "reason": "quarantine: ip 203.0.113.0/24"}
+    out = StringIO()
+    unnamed = {**move, "cause": {"kind": "model"}}
+    Console(file=out, width=120, highlight=False).print(moves([move, unnamed], 2))
+    assert "quarantine: ip 203.0.113.0/24" in out.getvalue() and "a new version" in out.getvalue()
+
+
 def names_in(part: Any, inside: str = "") -> Iterator[str]:
     """The names of fields; those of scores, stages and whole transitions are not ours."""
     if isinstance(part, list):
@@ -101,6 +165,8 @@ def test_every_field_is_on_the_page(repository: Path) -> None:
     whole = past()
     rows, at = whole.rows(), parse_time("2026-03-01T10:30:00Z")
     told = [history_json(whole, rows, len(rows)), moment_json(whole, at, whole.moment(at))]
+    other = taken_over("quarantine", added=[NETWORK], condemned=[NETWORK])
+    told.append(history_json(other, other.rows(), 9))
     names = {name for document in told for name in names_in(document)}
-    assert {"rows_total", "differs", "event_id", "parts", "words", "mode"} <= names
+    assert {"rows_total", "differs", "event_id", "parts", "words", "mode", "purpose", "quarantined"} <= names
     assert sorted(name for name in names if f"`{name}`" not in page) == []
