@@ -42,7 +42,7 @@ def test_the_workers_table_says_the_same_in_the_end(seed: int, purpose: Purpose)
     side.run()
     settle(side)
     at = max(parse_time(one["time"]) for one in told[:place])
-    take_over(desk, side, takeover_of(side, second, 1, at=at, partial=not rebuilt, condemned=condemned))
+    take_over(desk, side, takeover_of(side, second, 1, at=at, condemned=condemned))
     for one in told[place:]:
         send(desk, one)
     desk.run()
