@@ -75,8 +75,8 @@ def quarantine(
 ) -> None:
     """Condemn sources: what they have contributed is taken back, and what they send from now on is refused.
 
-    The leads and accounts that they have touched are rebuilt from the retained events without theirs, beside the live ones, and
-    put in their place; nobody else is. MQLs that rested on it fall, with this as their reason. With --hold, look first
+    All is rebuilt from the retained events without theirs, beside the live scores, and put in their place. MQLs that rested on
+    it fall, with this as their reason; who scores as before stands as before. With --hold, look first
     (`model compare`), then `model promote` or `model abandon`. Stopped half-way, say the same again.
     """
     quiet()

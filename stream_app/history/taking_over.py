@@ -1,8 +1,7 @@
 """A replay in the place of a world that went on from day to day, as a generation of tables takes the live one's (decision 40).
 
 The rule: what is known of a lead is the replay's, where it stands is what readers were told. From there it goes on under the
-version, but for a lead that a newly condemned source had named: that stands where the replay has it. A quarantine leaves
-alone whom no condemned source had named.
+version, but for a lead that a newly condemned source had named: that stands where the replay has it.
 """
 
 from collections.abc import Iterable
@@ -46,8 +45,6 @@ class Replayed(FollowedWorld):
         self.transitions = old.transitions
         new_links = self._follow & (self.aliases.keys() - old.aliases.keys())
         self.links = old.links + [(key, self.resolve(key)) for key in sorted(new_links)]
-        if self._generation.purpose == "quarantine":
-            self._keep_unnamed(old)
         for key in sorted(self._follow & self.leads.keys()):
             self._go_on(key, old, mode)
         self.touched = set(self._follow & self.leads.keys())
@@ -62,16 +59,6 @@ class Replayed(FollowedWorld):
         ended = {key: old.leads[key].subject for key in old.leads.keys() & self.aliases.keys()}
         kept = {**self._kept, **old._kept, **ended}
         self._kept = {key: subject for key, subject in kept.items() if key not in self.leads}
-
-    def _keep_unnamed(self, old: FollowedWorld) -> None:
-        """Leave alone whom no condemned source had named."""
-        kept = [key for key in old.leads if key not in self.named and key not in self.aliases]
-        for key in kept:
-            self._open(old.leads[key], old)
-        for account in self.accounts.values():
-            self._accounts.settle(account)
-        for key in kept:
-            self._accounts.look(self.leads[key])
 
     def _go_on(self, key: str, old: FollowedWorld, mode: Mode) -> None:
         """Let a lead go on from what readers know of it, and tell the moves."""

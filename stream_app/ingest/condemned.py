@@ -1,4 +1,4 @@
-"""Sources whose events count for nothing (docs/quarantine.md): what names one, and whether an event is of one.
+"""Sources whose events count for nothing (docs/generations.md): what names one, and whether an event is of one.
 
 A source is condemned by an address or network, a user agent, a campaign, a source or any property, from a time on or
 altogether. The time is the event's own. Nothing here is a pattern that could run away: text is compared or searched.

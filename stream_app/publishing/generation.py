@@ -1,7 +1,7 @@
 """Generations of tables that are built beside the live one, as the topic `scoring-models` has them (docs/decisions/0040).
 
 A generation is a shadow (it scores live until somebody promotes or abandons it), a rebuild (it takes the live one's place once
-it has caught up) or a quarantine (a rebuild without what condemned sources sent, for those whom they had touched).
+it has caught up) or a quarantine (a rebuild without what condemned sources sent).
 """
 
 from typing import Final, Literal

@@ -126,9 +126,9 @@ def test_a_quarantine_takes_back_what_a_source_told() -> None:
     assert one.sides.then is not None and one.sides.then.scores == {"s": 0}
 
 
-def test_a_quarantine_leaves_others_alone_and_those_it_names_where_a_replay_has_them() -> None:
-    """Once a day: an edit that counts from the 2nd on, and so it stays for whom no condemned event had named. Who was named is
-    scored from its first event on, and makes no transition where it stands as it stood."""
+def test_after_a_quarantine_everybody_is_scored_from_the_first_event_on() -> None:
+    """Once a day: an edit that counts from the 2nd on, and from the first event on once all is rebuilt, named by a condemned
+    event or not; nobody makes a transition who stands as it stood."""
     told = events(
         *(event(f"a{number}", AT.format(1), user_id="u") for number in range(2)),
         *(event(f"b{number}", AT.format(1), user_id="v") for number in range(2)),
@@ -145,7 +145,7 @@ def test_a_quarantine_leaves_others_alone_and_those_it_names_where_a_replay_has_
         rows = list(rows_of(past))
         ends.append((drawn(rows)[-1], moves(rows)[1:]))
     edit = [("model", None, "high", "low", 2, False)]
-    assert ends == [("04T10:00 end 0 low/20 low", edit), ("04T10:00 end 20 low/20 low", edit)]
+    assert ends == [("04T10:00 end 20 low/20 low", edit), ("04T10:00 end 20 low/20 low", edit)]
 
 
 def test_what_is_released_counts_again() -> None:
