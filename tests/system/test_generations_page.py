@@ -42,8 +42,8 @@ async def test_a_shadow_a_rebuild_and_a_quarantine(broker: str, repository: Path
     assert "0 only live, 0 only beside" in compared, compared
     assert "takes the live one's place, as publication 2" in said["stream-app model promote"]
     *risen, last = (await system.transitions())["email:bot@scanned.example"]
-    assert [one["to"] for one in risen] == ["mql", "sql"]
-    assert (last["from"], last["to"], last["direction"]) == ("sql", "known", "down")
+    assert [one["to"] for one in risen] == ["mql"]
+    assert (last["from"], last["to"], last["direction"]) == ("mql", "known", "down")
     assert last["cause"] == {"kind": "model", "reason": "quarantine: ip 203.0.113.0/24"}
     record = (await system.latest("lead-scores"))["email:bot@scanned.example"]
     assert record["scores"] == {"interest": 0, "fit": 0, "total": 0}
