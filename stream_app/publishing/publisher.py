@@ -5,28 +5,22 @@ there is. A version that goes live is written to `scoring-models` and, in the sa
 inboxes: so every lane takes it up, at one place of its own input, and none without the others.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
-from stream_app.broker import client_options
 from stream_app.engine.model.types import Model
 from stream_app.errors import KnownError
 from stream_app.publishing.reading import INBOXES, model_of, registry_of
 from stream_app.publishing.registry import MAX_TEXT, SHORT, Proposal, Publication, Registry, Version, version_bytes
 from stream_app.serving.reading import TopicReader, open_reader
+from stream_app.streaming.once import OnceSender
 from stream_app.streaming.processor import Output
 from stream_app.topics import Manifest
 from stream_app.worker.publications import Mode, TooLarge, publication, publication_output
-
-_TRANSACTION_MS: Final = 15_000  # how long a publisher that dies can hold up the readers of the inboxes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +41,11 @@ class Terms:
 class Publisher:
     """See the module. Made by `open_publisher`; `registry` is what was there when it was opened."""
 
-    def __init__(self, producer: AIOKafkaProducer, manifest: Manifest, reader: TopicReader, registry: Registry) -> None:
+    def __init__(self, sender: OnceSender, manifest: Manifest, reader: TopicReader, registry: Registry) -> None:
         self.registry = registry
         self.manifest = manifest
         self.reader = reader
-        self._producer = producer
+        self._sender = sender
 
     async def publish(self, model: Model, terms: Terms) -> Version:
         """Publish a model, or where it needs approvals that it has not, propose it. Raises `KnownError`."""
@@ -172,28 +166,8 @@ class Publisher:
         return [(names[base].name, number) for base in INBOXES for number in range(len(self.reader.partitions(base)))]
 
     async def transact(self, records: Sequence[Output]) -> None:
-        """Write records, all or none. Raises `KnownError`."""
-        sent: list[asyncio.Future[Any]] = []
-        try:
-            async with self._producer.transaction():
-                for one in records:
-                    sent.append(
-                        await self._producer.send(
-                            one.topic,
-                            one.value,
-                            one.key,
-                            one.partition,
-                            timestamp_ms=one.timestamp_ms,
-                            headers=list(one.headers),
-                        )
-                    )
-                await asyncio.gather(*sent)
-        except (ProducerFenced, IllegalOperation):  # the latter where it was found out in the background
-            raise KnownError("somebody else began to publish at the same time: see 'stream-app model list'") from None
-        except KafkaError as error:
-            raise KnownError(f"Kafka did not take the version: {error!r}") from error
-        finally:
-            await asyncio.gather(*sent, return_exceptions=True)
+        """Write records, all or none. Raises `SendingError`."""
+        await self._sender.send(records)
 
 
 def _has_come(registry: Registry, number: int) -> bool:
@@ -206,24 +180,16 @@ def _has_come(registry: Registry, number: int) -> bool:
 @asynccontextmanager
 async def open_publisher(bootstrap: str, manifest: Manifest) -> AsyncIterator[Publisher]:
     """The system's publisher; fences another that is at work. Raises `KnownError` where the system can't be reached."""
-    producer = AIOKafkaProducer(
-        **client_options(bootstrap),
-        transactional_id=f"{manifest.prefix}model-publisher",
-        transaction_timeout_ms=_TRANSACTION_MS,
-        request_timeout_ms=_TRANSACTION_MS,
-        max_request_size=4 << 20,
+    sender = OnceSender(
+        bootstrap,
+        f"{manifest.prefix}model-publisher",
+        "somebody else began to publish at the same time: see 'stream-app model list'",
     )
     async with open_reader(bootstrap, manifest) as reader:
         for base in ("scoring-models", *INBOXES):
             reader.partitions(base)
-        try:
-            await producer.start()
-        except KafkaError as error:
-            raise KnownError(f"Kafka at {bootstrap} refuses a publisher: {error!r}") from error
-        try:
-            yield Publisher(producer, manifest, reader, await registry_of(reader))
-        finally:
-            await producer.stop()
+        async with sender:
+            yield Publisher(sender, manifest, reader, await registry_of(reader))
 
 
 def _now() -> int:

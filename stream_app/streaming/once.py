@@ -6,12 +6,11 @@ been done. So of two that run at the same time one goes on, and what a killed on
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError, ProducerFenced
 
 from stream_app.broker import client_options
 from stream_app.errors import KnownError
@@ -28,11 +27,11 @@ class SendingError(KnownError):
 class OnceSender:
     """Sends lists of records, each list in one transaction. An async context manager.
 
-    `name` is the transactional id, `what` how a person calls the work that it names.
+    `name` is the transactional id, `fenced` what a person is told where another has started under it since.
     """
 
-    def __init__(self, bootstrap: str, name: str, what: str) -> None:
-        self._bootstrap, self._what = bootstrap, what
+    def __init__(self, bootstrap: str, name: str, fenced: str) -> None:
+        self._bootstrap, self._fenced = bootstrap, fenced
         self._producer = AIOKafkaProducer(
             **client_options(bootstrap),
             transactional_id=name,
@@ -60,18 +59,19 @@ class OnceSender:
         """Send records, all or none. Raises `SendingError`; the sender is of no use then."""
         if not outputs:
             return
+        sent: list[asyncio.Future[Any]] = []
         try:
-            await self._producer.begin_transaction()
-            for topic, key, value, headers, timestamp, partition in outputs:
-                await self._producer.send(
-                    topic, value, key, partition, timestamp_ms=timestamp, headers=list(headers) or None
-                )
-            await self._producer.commit_transaction()
-        except asyncio.CancelledError:  # ctrl-C: who reads the topics need not wait for the time-out
-            with suppress(KafkaError):
-                await self._producer.abort_transaction()
-            raise
-        except ProducerFenced:
-            raise SendingError(f"another {self._what} has taken over; what it leaves can be done after it") from None
+            async with self._producer.transaction():  # aborts where it is left early: nobody need wait for the time-out
+                for topic, key, value, headers, timestamp, partition in outputs:
+                    sent.append(
+                        await self._producer.send(
+                            topic, value, key, partition, timestamp_ms=timestamp, headers=list(headers) or None
+                        )
+                    )
+                await asyncio.gather(*sent)
+        except (ProducerFenced, IllegalOperation):  # the latter where it was found out in the background
+            raise SendingError(self._fenced) from None
         except KafkaError as error:
             raise SendingError(f"Kafka did not take the records: {error!r}; run it again, it goes on") from error
+        finally:
+            await asyncio.gather(*sent, return_exceptions=True)

@@ -58,7 +58,8 @@ async def carry_out(
         sender = None
         if not wish.dry_run:
             Replay.require(reader, manifest)
-            sender = OnceSender(bootstrap, transactional_id(manifest), "replay of dead letters")
+            fenced = "another replay of dead letters has taken over; what it leaves can be done after it"
+            sender = OnceSender(bootstrap, transactional_id(manifest), fenced)
             await stack.enter_async_context(sender)
         letters: AsyncIterator[Letter]
         letters = picked(reader, manifest, places) if places else selected(reader, manifest, wish.wanted)
