@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 # The clone's own environment, whichever one is active.
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# Where it is set each of the hundreds of processes that the tests start would compile every module anew: half a second each.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Say what can be made
 	@awk '/^[a-z-]+:.*## / {name = $$0; sub(/:.*/, "", name); sub(/.*## /, ""); printf "  make %-11s %s\n", name, $$0}' \

