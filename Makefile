@@ -42,8 +42,8 @@ check: $(STAMP) ## Check format, lint, types and the import contracts
 fuzz: $(STAMP) ## Run the property tests at length (FUZZ_EXAMPLES=5000 each)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 --timeout 0 -m hypothesis tests/unit
 
-system: $(STAMP) ## Run the system tests, faults on the real broker among them (up to 12 minutes)
-	@if [ -d tests/system ]; then $(BIN)/pytest --timeout 600 tests/system; else echo "there are no system tests"; fi
+system: $(STAMP) ## Run the system tests, faults on the real broker among them (some 9 minutes)
+	@if [ -d tests/system ]; then $(BIN)/pytest -n 2 --dist worksteal --durations 8 --timeout 600 tests/system; else echo "there are no system tests"; fi
 
 # Each seed: the lane with a toy processor on both stores, then the real scorer.
 CHAOS_SEEDS ?= 1 2 3

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from aiokafka import AIOKafkaProducer
 
 from stream_app.modelfiles import read_model
-from stream_app.publishing import publisher
 from stream_app.publishing.publisher import Terms, open_publisher
+from stream_app.streaming import once
 from stream_app.topics import load_manifest
 
 
@@ -28,7 +28,7 @@ class Dying(AIOKafkaProducer):  # type: ignore[misc]
 async def main() -> None:
     """Publish a model, all but the commit."""
     given: dict[str, Any] = json.loads(sys.argv[1])
-    vars(publisher)["AIOKafkaProducer"] = Dying
+    vars(once)["AIOKafkaProducer"] = Dying
     async with open_publisher(given["broker"], load_manifest(given["prefix"], given["partitions"])) as one:
         await one.publish(read_model(given["model"]), Terms(by="nobody", at=given["at"]))
 
