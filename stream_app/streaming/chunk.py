@@ -30,5 +30,8 @@ class Inputs(Protocol):
     def fetched_to(self, topic: str, partition: int) -> int | None:
         """The offset up to which the partition was read, markers and aborted records included."""
 
+    def handed_to(self, topic: str, partition: int) -> int | None:
+        """The offset up to which chunks were sent on their way to the lane."""
+
     def fresh(self, topic: str, partition: int) -> bool:
         """Whether the broker said within the last moments where the end is."""

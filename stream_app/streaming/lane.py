@@ -3,8 +3,9 @@
 The rule: records go in merged order through the processor, and what it drained, with the positions of all records that
 went into it, is one transaction. Transactions follow one another; records are processed while one is under way, and the
 next takes all that came of them. The lane takes each input offset once: every chunk says where it starts and ends, one
-that was taken is dropped, one that does not follow is asked for again, so whatever is lost or repeated between the broker
-and here, a lane sees neither. After an error a lane does nothing more: it ends the process.
+that was taken is dropped, and what is missing before one that came, or does not come at all, is asked for again; so whatever
+is lost or repeated between the broker and here, a lane sees neither. After an error a lane does nothing more: it ends the
+process.
 """
 
 import asyncio
@@ -28,6 +29,8 @@ from stream_app.streaming.transaction import Transactor
 log = logging.getLogger(__name__)
 
 IDLE_COMMIT_SECONDS = 1.0
+OVERDUE_SECONDS = 2.0
+"""A chunk takes some turns of the event loop to its lane. One that takes so long was lost."""
 
 
 class Lane:
@@ -64,6 +67,7 @@ class Lane:
         self._committed: Positions = NOWHERE
         self._told: dict[str, int] = {}  # the group's offsets, and when they were committed last
         self._told_at = 0.0
+        self._overdue: dict[str, tuple[int, float]] = {}  # what a topic has waited for, and since when
         self._seen = -1
         self._held = True
         self._time_due = False
@@ -172,6 +176,30 @@ class Lane:
             return
         self._time_due = True
         self._wake.set()
+
+    def overdue(self) -> dict[str, int]:
+        """Topics of which a chunk was lost on its way: where to read them again."""
+        now, again = time.monotonic(), dict[str, int]()
+        for topic, number in self._number.items():
+            expected = self._expected[number]
+            handed = self._inputs.handed_to(topic, self.partition)
+            if self._held or expected is None or handed is None or handed <= expected:
+                self._overdue.pop(topic, None)
+                continue
+            awaited, since = self._overdue.get(topic, (expected, now))
+            if awaited != expected:
+                since = now
+            elif now - since >= OVERDUE_SECONDS:
+                again[topic], since = expected, now
+                log.warning(
+                    "lane %s: %s was read to %d, and nothing came after %d: reading again",
+                    self.name,
+                    topic,
+                    handed,
+                    expected,
+                )
+            self._overdue[topic] = expected, since
+        return again
 
     def _bound(self) -> None:
         """Take the scoring's bounds."""

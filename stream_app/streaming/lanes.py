@@ -104,9 +104,10 @@ class Lanes:
             self._source.seek_to(chunk.topic, chunk.partition, again)
 
     def tick(self) -> None:
-        """Let every lane look at the time."""
+        """Let every lane look at the time, and read again what has not come to it."""
         for lane in self._lanes.values():
             lane.tick()
+            self._go_on(lane, lane.overdue())
 
     async def revoke(self) -> None:
         """Every partition is up for assignment: finish what is in flight, process nothing more."""

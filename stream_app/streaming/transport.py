@@ -133,7 +133,8 @@ class LaneConsumer(faust_consumer.Consumer):
         """One round of reading what is wanted."""
         assigned = self.kafka.assignment()
         wanted = [place for place in map(TopicPartition._make, self.lanes.wanted()) if place in assigned]
-        if not wanted or not self.flow_active:
+        # Faust lets its streams flow twice in a rebalance, and empties their queues the second time.
+        if not wanted or not self.flow_active or self.app.rebalancing:
             await asyncio.sleep(0.01)
             return
         fetched = await self.kafka.getmany(
@@ -201,6 +202,10 @@ class LaneConsumer(faust_consumer.Consumer):
         """See lane.Inputs."""
         state = self._state(topic, partition)
         return None if state is None else int(state.position)
+
+    def handed_to(self, topic: str, partition: int) -> int | None:
+        """See lane.Inputs."""
+        return self._next.get((topic, partition))
 
     def fresh(self, topic: str, partition: int) -> bool:
         """See lane.Inputs."""

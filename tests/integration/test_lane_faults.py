@@ -38,6 +38,19 @@ async def test_killed_workers_lose_and_repeat_nothing(broker: str, tmp_path: Pat
     await scenario.check()
 
 
+async def test_chunks_that_are_lost_on_their_way_are_read_again(broker: str, tmp_path: Path) -> None:
+    """Also the last ones, which nothing follows: every event is in the state once."""
+    scenario = Scenario(broker, tmp_path, module="tests.lanes.lossy")
+    await scenario.create()
+    await scenario.load(events=6_000, keys=300)
+    with scenario.worker("a", pacing=SMALL) as worker:
+        await worker.ready()
+        await scenario.caught_up()
+        assert worker.stop() == 0
+    assert "was read to" in worker.said() and "reading again" in worker.said()
+    await scenario.check()
+
+
 async def test_zombie_is_fenced(broker: str, tmp_path: Path) -> None:
     """A worker frozen for longer than its session ends when it wakes up, and counts nothing twice. Its store is its own."""
     scenario = Scenario(broker, tmp_path, store="rocksdb")

@@ -8,7 +8,7 @@ import pytest
 from stream_app.broker import Broker
 from stream_app.security import Security
 from stream_app.streaming.chunk import Chunk
-from stream_app.streaming.lane import Lane
+from stream_app.streaming.lane import OVERDUE_SECONDS, Lane
 from stream_app.streaming.settings import AgentSettings, Pacing, SettingsError, WorkerSettings
 from stream_app.streaming.store import MemoryStore
 
@@ -26,13 +26,19 @@ class Record(NamedTuple):
 
 
 class Nowhere:
-    """Inputs of which nothing is known."""
+    """Inputs of which nothing is known, but up to where they were `handed` on."""
+
+    def __init__(self, **handed: int) -> None:
+        self.handed = handed
 
     def ended(self, topic: str, partition: int, position: int) -> bool:
         return False
 
     def fetched_to(self, topic: str, partition: int) -> int | None:
         return None
+
+    def handed_to(self, topic: str, partition: int) -> int | None:
+        return self.handed.get(topic)
 
     def fresh(self, topic: str, partition: int) -> bool:
         return False
@@ -91,6 +97,22 @@ async def test_what_is_missing_is_asked_for_again(lane: Lane) -> None:
     assert lane.offer(chunk(17, 18, 17)) == 12
     assert lane.offer(chunk(12, 17, 12, 15)) is None
     assert lane._expected == [17, 0]
+
+
+async def test_what_does_not_come_is_asked_for_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk that was read and has not come after a while is read again, though none follows it. One that comes is not."""
+    now = 100.0
+    monkeypatch.setattr("stream_app.streaming.lane.time.monotonic", lambda: now)
+    lane._inputs = Nowhere(web=15, email=3)
+    assert lane.overdue() == {}
+    now += OVERDUE_SECONDS / 2
+    assert lane.overdue() == {}
+    lane.offer(chunk(0, 3, 1, topic="email"))
+    now += OVERDUE_SECONDS / 2
+    assert lane.overdue() == {"web": 10}
+    lane.offer(chunk(10, 15, 12))
+    now += OVERDUE_SECONDS
+    assert lane.overdue() == {}
 
 
 async def test_a_full_buffer_is_not_fetched(lane: Lane) -> None:
