@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from stream_app.serving.projection.store import open_store
 from stream_app.topics import Manifest
+from tests.lanes.kafka_tools import read_all
 from tests.lanes.process import until
 from tests.pipeline.models import TEXT
 from tests.pipeline.system import CommandProcess, run
@@ -116,6 +117,13 @@ async def test_transitions_as_they_come(broker: str, served: Served) -> None:
     url = f"{served.url}/api/v1/transitions/stream"
     keys = ["user:a", "user:b", "user:c"]
     await _move(broker, served.manifest, "user:before", 1)
+    topic = served.manifest["transitions"]
+
+    async def is_past() -> bool:
+        """A transaction is committed a moment before it can be read."""
+        return bool(await read_all(broker, topic.name, topic.partitions))
+
+    await until(is_past, 20)
     async with aiohttp.ClientSession(headers=served.headers) as client:
         async with client.get(url) as answer:
             assert answer.content_type == "text/event-stream"
