@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from stream_app.cli import model_compare, model_diff, model_generations, model_publish, model_tune, model_whatif
+from stream_app.cli import (
+    model_compare,
+    model_diff,
+    model_generations,
+    model_list,
+    model_publish,
+    model_tune,
+    model_whatif,
+)
 from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import fail, print_json, print_table, say
 
@@ -19,7 +27,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Check, read and try out scoring models.", no_args_is_help=True)
     for command in (validate, lint, show, test, ready):
         group.command()(command)
-    for module in (model_diff, model_whatif, model_tune, model_publish, model_generations, model_compare):
+    for module in (model_diff, model_whatif, model_tune, model_publish, model_list, model_generations, model_compare):
         module.add(group)
     app.add_typer(group, name="model")
 

@@ -1,4 +1,4 @@
-"""`stream-app model publish`, `approve`, `rollback` and `list`: models into running workers, and back."""
+"""`stream-app model publish`, `approve` and `rollback`: models into running workers, and back."""
 
 import asyncio
 import getpass
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import fail, print_json, print_table, say
+from stream_app.cli.console import fail, print_json, say
 from stream_app.cli.reading import time_given
 from stream_app.errors import KnownError
 
 if TYPE_CHECKING:
     from stream_app.engine.model.types import Model
     from stream_app.publishing.publisher import Terms
-    from stream_app.publishing.registry import Registry, Version
+    from stream_app.publishing.registry import Version
 
 
 class Transitions(StrEnum):
@@ -68,7 +68,6 @@ def add(group: typer.Typer) -> None:
     )(publish)
     group.command(epilog="Example: stream-app model approve 3f2a9c --as sales --by jo")(approve)
     group.command(epilog="Example: stream-app model rollback --transitions restated --wait 60")(rollback)
-    group.command("list", epilog="Example: stream-app model list --json")(list_versions)
 
 
 def publish(
@@ -102,6 +101,8 @@ def publish(
     can't be read). What lint finds is said.
     Where approvals are asked for, it is proposed, and goes live with the last of them.
     """
+    if shadow and (at is not None or wait is not None):
+        raise KnownError("--at and --wait are for a version that goes live, which a shadow does with 'model promote'")
     found = checked(model, scenarios, strict)
     terms = terms_of(transitions, by, note, approvals, approve_as, at, expect)
     quiet()
@@ -195,10 +196,11 @@ async def _approve(
     from stream_app.publishing.publisher import open_publisher
     from stream_app.publishing.reading import model_of
 
-    async with open_publisher(broker_of(bootstrap), manifest_of(prefix)) as publisher:
+    broker = broker_of(bootstrap)
+    async with open_publisher(broker, manifest_of(prefix)) as publisher:
         generation = find_active(publisher.registry, text)
         if generation is not None:
-            generation = await Generations(publisher.manifest.prefix, publisher).approve(generation, team, by)
+            generation = await Generations(broker, publisher).approve(generation, team, by)
             missing = ", ".join(generation.missing)
             say(
                 f"{named(generation)} " + (f"still needs the approval of {missing}" if missing else "has all approvals")
@@ -280,79 +282,6 @@ def published(text: str, bootstrap: str | None, prefix: str) -> "Model":
         return read_model(text)  # says what there is
     registry, _ = asyncio.run(registry_at(broker_of(bootstrap), manifest_of(prefix)))
     return model_of(registry.find(text))
-
-
-def list_versions(bootstrap: Bootstrap = None, prefix: Prefix = "", json: Json = False) -> None:
-    """List every publication: of which version, when, by whom, why; which is live, how far the lanes are with it; what waits for
-    approvals; and shadows, rebuilds and quarantines.
-    """
-    from stream_app.publishing.documents import registry_json
-    from stream_app.publishing.reading import registry_at
-
-    registry, lanes = asyncio.run(registry_at(broker_of(bootstrap), manifest_of(prefix)))
-    if json:
-        print_json(registry_json(registry, lanes))
-        return
-    print_table(
-        ["number", "version", "model", "state", "published", "by", "transitions", "note"], _publications(registry)
-    )
-    if registry.generations:
-        print_table(
-            ["generation", "version", "for", "state", "begun", "by", "transitions", "note"], _generations(registry)
-        )
-    live = registry.live
-    if live is None:
-        say("no version was published: each worker scores by its own --model")
-        return
-    have = [lane for lane in registry.lanes if lane.number == live.number]
-    left = sum(lane.left for lane in have)
-    said = f"{len(have)} of {lanes} lanes have {live.version[:12]}"
-    if left:
-        said += f"; {left} to restate"
-    elif len(have) == lanes:
-        said += "; all is restated"
-    say(said)
-
-
-def _publications(registry: "Registry") -> list[list[str]]:
-    """A row a proposal, then a row a publication, the newest first."""
-    from stream_app.engine.times import format_time
-    from stream_app.publishing.registry import SHORT
-
-    versions = registry.newest_first
-    waiting = [(version, version.proposal) for version in versions if version.proposal is not None]
-    rows = [
-        ["", one.version[:SHORT], one.model, f"needs {', '.join(asked.missing)}", format_time(asked.proposed_at)]
-        + [asked.by, asked.mode, asked.note]
-        for one, asked in waiting
-    ]
-    made = sorted(((last, one) for one in versions for last in one.publications), key=lambda pair: -pair[0].number)
-    number = registry.live.number if registry.live is not None else 0
-    for last, one in made:
-        state = "live" if last.number == number else "was live"
-        rows.append([str(last.number), one.version[:SHORT], one.model, state, format_time(last.published_at)])
-        rows[-1] += [last.by, last.mode, last.note]
-    return rows
-
-
-def _generations(registry: "Registry") -> list[list[str]]:
-    """A row a shadow, rebuild or quarantine, the newest first."""
-    from stream_app.engine.times import format_time
-    from stream_app.publishing.registry import SHORT
-
-    return [
-        [
-            str(one.number),
-            one.version[:SHORT],
-            one.purpose,
-            one.status.replace("_", " ") + (f", as publication {one.publication}" if one.publication else ""),
-            format_time(one.started_at),
-            one.by,
-            one.mode,
-            "; ".join(filter(None, (", ".join(map(str, one.added)), one.note))),
-        ]
-        for one in reversed(registry.generations)
-    ]
 
 
 def quiet() -> None:

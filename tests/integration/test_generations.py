@@ -100,6 +100,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["quarantine", "--release", "3"], 2, "no version is published yet"),
     (["quarantine", "--list"], 0, "condemned now: nothing"),
     (["model", "rebuild", "nowhere.yaml"], 2, "nowhere.yaml"),
+    (["model", "publish", "minimal", "--shadow", "--wait", "9"], 2, "--at and --wait are for a version that goes live"),
 ]
 
 
