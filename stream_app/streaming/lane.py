@@ -123,14 +123,13 @@ class Lane:
             self._expected = [self._positions()[topic] for topic in self._topics] if self._placed() else self._expected
         self._merge.clear()
 
-    async def close(self) -> None:
-        """End it without committing anything more."""
+    async def end(self) -> None:
+        """Commit nothing more. Its store is left open: where all was committed another lane can go on with it."""
         self._held = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transactor.stop()
-        self.store.close()
         log.info("lane %s is closed: %s", self.name, self.stats)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:

@@ -140,10 +140,12 @@ class Lanes:
         await self.revoke()
         await asyncio.gather(*(self._close(unit) for unit in list(self._lanes)))
 
-    def _open(self, unit: Unit) -> None:
+    def _open(self, unit: Unit, store: PartitionStore | None = None) -> None:
+        """Open a lane, from a store that is at hand or from its changelog."""
         name, partition = unit
         agent = next(agent for agent in self._settings.agents if agent.name == name)
-        store = self._stores(agent, partition)
+        if store is None:
+            store = self._stores(agent, partition)
         lane = Lane(
             self._settings, agent, partition, store, self._source, self._clock, self._failed, lambda: self._reopen(unit)
         )
@@ -153,17 +155,20 @@ class Lanes:
         task.add_done_callback(lambda _: self._opening.pop(unit, None))
 
     def _reopen(self, unit: Unit) -> None:
-        """Open a lane anew, from its table."""
+        """Open a lane, of which everything is committed, anew from its table."""
         task = asyncio.create_task(self._reopened(unit))
         self._reopening.add(task)
         task.add_done_callback(self._reopening.discard)
 
     async def _reopened(self, unit: Unit) -> None:
         try:
-            if unit in self._lanes:
-                await self._close(unit)
-            if unit in self._assigned and unit not in self._lanes:
-                self._open(unit)
+            if unit not in self._lanes:
+                return
+            lane = await self._ended(unit)
+            if unit in self._assigned:
+                self._open(unit, lane.store)
+            else:
+                lane.store.close()
         except BaseException as error:
             self._failed(f"lane {unit[0]}-{unit[1]} can't be opened anew", error)
             raise
@@ -208,9 +213,15 @@ class Lanes:
                 log.info("%s-%d is no longer assigned", topic, lane.partition)
 
     async def _close(self, unit: Unit) -> None:
+        lane = await self._ended(unit)
+        lane.store.close()
+
+    async def _ended(self, unit: Unit) -> Lane:
+        """Take a lane out and end it, opening or open. Its store stays as it is."""
         lane = self._lanes.pop(unit)
         task = self._opening.pop(unit, None)
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await lane.close()
+        await lane.end()
+        return lane
