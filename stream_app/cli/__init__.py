@@ -62,8 +62,9 @@ def _root(
     ] = False,
 ) -> None:
     """Score leads and accounts from their events, as they stream through Kafka."""
-    # What matters of its troubles comes as an error of ours, in a line; processes that keep a log hear it (ops/logs.py).
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # What matters of a client's troubles comes as an error of ours, in a line; processes that keep a log hear it (ops/logs.py).
+    for name in ("aiokafka", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import typer
 from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import print_json, print_table, say
 from stream_app.cli.model_generations import Group, Number, place_of
-from stream_app.cli.model_publish import Json, quiet
+from stream_app.cli.model_publish import Json
 
 if TYPE_CHECKING:
     from stream_app.publishing.comparing import Comparison
@@ -46,7 +46,6 @@ def compare(
     Both go on scoring meanwhile, so a lead that has just had an event may be ahead on one side. Stages are those that each came to
     by itself: after the switch a lead keeps its live stage for as long as the new scores let it stand there.
     """
-    quiet()
     place = place_of(bootstrap, prefix, group, wait or 1.0)
     asyncio.run(_compare(number, subject.value, limit, place, wait is not None, json))
 

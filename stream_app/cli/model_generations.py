@@ -19,7 +19,6 @@ from stream_app.cli.model_publish import (
     Note,
     Transitions,
     checked,
-    quiet,
     terms_of,
 )
 from stream_app.cli.worker import ClockChoice
@@ -86,7 +85,6 @@ def rebuild(
     """
     found = checked(model, None, False)
     terms = terms_of(transitions, by, note, approvals, approve_as)
-    quiet()
     ways = Ways(jobs, clock.value, hold, lossy, json)
     build(built(found, "rebuild", terms, ways, place_of(bootstrap, prefix, group, within)))
 
@@ -103,7 +101,6 @@ def promote(
 
     Nothing is replayed. What becomes of the transitions was said when it was begun.
     """
-    quiet()
     asyncio.run(_promote(number, place_of(bootstrap, prefix, group, within), json))
 
 
@@ -115,7 +112,6 @@ def abandon(
     json: Json = False,
 ) -> None:
     """Give up a shadow, rebuild or quarantine, and delete its topics. The live scores do not notice."""
-    quiet()
     asyncio.run(_abandon(number, place_of(bootstrap, prefix, group, 60.0), json))
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,7 +104,6 @@ def publish(
         raise KnownError("--at and --wait are for a version that goes live, which a shadow does with 'model promote'")
     found = checked(model, scenarios, strict)
     terms = terms_of(transitions, by, note, approvals, approve_as, at, expect)
-    quiet()
     if shadow:
         asyncio.run(_publish_shadow(found, terms, bootstrap, prefix, json))
     else:
@@ -184,7 +182,6 @@ def approve(
     json: Json = False,
 ) -> None:
     """Approve a proposed version for a team. With the last approval that it needs it goes live."""
-    quiet()
     asyncio.run(_approve(version, team, who(by), at, bootstrap, prefix, wait, json))
 
 
@@ -233,7 +230,6 @@ def rollback(
     from stream_app.publishing.publisher import Terms
 
     terms = Terms(by=who(by), note=note, mode=transitions.value, at=at, expect=expect)
-    quiet()
     asyncio.run(_rollback(version, terms, bootstrap, prefix, wait, json))
 
 
@@ -282,12 +278,6 @@ def published(text: str, bootstrap: str | None, prefix: str) -> "Model":
         return read_model(text)  # says what there is
     registry, _ = asyncio.run(registry_at(broker_of(bootstrap), manifest_of(prefix)))
     return model_of(registry.find(text))
-
-
-def quiet() -> None:
-    """What matters of the clients' troubles comes as an error of ours, in a line."""
-    for name in ("aiokafka", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def who(by: str | None) -> str:

@@ -60,6 +60,7 @@ def configure(level: str, kind: str = "console", stream: TextIO | None = None) -
     root.addHandler(handler)
     root.setLevel(number)
     logging.getLogger("aiokafka").setLevel(max(number, logging.WARNING))
+    logging.getLogger("asyncio").setLevel(number)
     wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *before, wrap],
