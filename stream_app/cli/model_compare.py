@@ -9,8 +9,8 @@ import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix
 from stream_app.cli.console import print_json, print_table, say
-from stream_app.cli.model_generations import Group, Number, place_of
-from stream_app.cli.model_publish import Json
+from stream_app.cli.model_generations import Number, place_of
+from stream_app.cli.model_publish import Group, Json
 
 if TYPE_CHECKING:
     from stream_app.publishing.comparing import Comparison

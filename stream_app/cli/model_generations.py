@@ -14,6 +14,7 @@ from stream_app.cli.model_publish import (
     ApproveAs,
     By,
     File,
+    Group,
     Json,
     Moves,
     Note,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from stream_app.publishing.succeeding import Place
 
 Number = Annotated[int | None, typer.Option("--generation", metavar="NUMBER", help="Which, where there are several.")]
-Group = Annotated[str, typer.Option(envvar="STREAM_APP_GROUP", help="The consumer group of the live workers.")]
 Within = Annotated[
     float,
     typer.Option(min=1, metavar="SECONDS", help="How long a step may take without getting on before it is given up."),

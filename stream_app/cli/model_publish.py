@@ -57,6 +57,7 @@ ApproveAs = Annotated[
 Approvals = Annotated[
     str, typer.Option(envvar="STREAM_APP_APPROVALS", help="Teams whose approval a version needs, with commas.")
 ]
+Group = Annotated[str, typer.Option(envvar="STREAM_APP_GROUP", help="The consumer group of the live workers.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -90,6 +91,7 @@ def publish(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="What lint calls an error is a reason to refuse.")] = False,
     wait: Wait = None,
+    group: Group = "stream-app",
     bootstrap: Bootstrap = None,
     prefix: Prefix = "",
     json: Json = False,
@@ -105,7 +107,7 @@ def publish(
     found = checked(model, scenarios, strict)
     terms = terms_of(transitions, by, note, approvals, approve_as, at, expect)
     if shadow:
-        asyncio.run(_publish_shadow(found, terms, bootstrap, prefix, json))
+        asyncio.run(_publish_shadow(found, terms, group, bootstrap, prefix, json))
     else:
         asyncio.run(_publish(found, terms, bootstrap, prefix, wait, json))
 
@@ -144,7 +146,9 @@ def terms_of(
     return Terms(by=who(by), note=note, mode=transitions.value, at=at, expect=expect, needs=needs, approvals=given)
 
 
-async def _publish_shadow(model: "Model", terms: "Terms", bootstrap: str | None, prefix: str, json: bool) -> None:
+async def _publish_shadow(
+    model: "Model", terms: "Terms", group: str, bootstrap: str | None, prefix: str, json: bool
+) -> None:
     from stream_app.publishing.documents import generation_json
     from stream_app.publishing.generations import Generations, named
     from stream_app.publishing.publisher import open_publisher
@@ -153,7 +157,7 @@ async def _publish_shadow(model: "Model", terms: "Terms", bootstrap: str | None,
     broker = broker_of(bootstrap)
     _, manifest = await registry_there(broker, manifest_of(prefix))
     async with open_publisher(broker, manifest) as publisher:
-        began = await Generations(broker, publisher).begin(model, "shadow", terms)
+        began = await Generations(broker, publisher).begin(model, "shadow", terms, group=group)
     say(f"{named(began)} is published; 'stream-app worker --shadow' scores it, 'stream-app model compare' compares")
     if json:
         print_json(generation_json(began))

@@ -118,8 +118,11 @@ async def test_the_version_of_a_shadow_is_listed(broker: str, tmp_path: Path) ->
     system = await system_of(broker, tmp_path)
     file = tmp_path / "next.yaml"
     file.write_text(edited_text(0))
-    published = await command(system, "model", "publish", str(file), "--shadow", "--by", "ann", "--note", "try")
+    published = await command(
+        system, "model", "publish", str(file), "--shadow", "--by", "ann", "--note", "try", "--group", "scorers"
+    )
     assert (published.code, published.out.strip()) == (0, read_model(str(file)).version), published.err
     listed = await command(system, "model", "list")
     assert "shadow\trunning" in listed.out and "no version was published" in listed.err
     assert '"purpose": "shadow"' in (await command(system, "model", "list", "--json")).out
+    assert [one.group for one in (await registry_of(system)).generations] == ["scorers"]
