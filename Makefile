@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.up-to-date
 # The clone's own environment, whichever one is active.
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# uv has certificates of its own, and so would not trust a proxy or index that the machine and pip do.
+export UV_SYSTEM_CERTS ?= true
 # Where it is set each of the hundreds of processes that the tests start would compile every module anew: half a second each.
 unexport PYTHONDONTWRITEBYTECODE
 
