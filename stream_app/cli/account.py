@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix
-from stream_app.cli.console import fail, print_json
-from stream_app.cli.reading import At, Json, Limit, Model, reading, scoring_now
+from stream_app.cli.console import Json, fail, print_json
+from stream_app.cli.reading import At, Limit, Model, reading, scoring_now
 
 
 def register(app: typer.Typer) -> None:

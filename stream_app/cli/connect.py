@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import fail, print_json, print_table, say
+from stream_app.cli.console import Json, fail, print_json, print_table, say
 from stream_app.cli.logs import LogFormat, LogLevel, log_from
 from stream_app.cli.metrics import MetricsHost, MetricsPort
 from stream_app.engine.times import format_time
@@ -34,7 +34,6 @@ _EPILOG = (
 _WHERE = ("--bootstrap", "--prefix")
 _IDS = "Ids of parked records, as `list` shows them."
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=_IDS)]
 All = Annotated[bool, typer.Option("--all", help="All that are parked.")]
 

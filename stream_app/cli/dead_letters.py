@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import print_json, print_table, say
+from stream_app.cli.console import Json, print_json, print_table, say
 from stream_app.cli.progress import PATIENCE, progress_bar
 from stream_app.engine.times import format_time, parse_duration, parse_time
 from stream_app.errors import KnownError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Reason = Annotated[str | None, typer.Option("--reason", metavar="CODE", help="Only this reason, such as schema.")]
 OfTopic = Annotated[str | None, typer.Option("--topic", help="Only what was refused in this topic.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Arrived since: RFC 3339, or 30m, 12h, 2d.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _LINES_TOLD = 20
 

@@ -11,8 +11,8 @@ import typer
 
 from stream_app.cli import lead_history
 from stream_app.cli.broker import Bootstrap, Prefix
-from stream_app.cli.console import fail, print_json
-from stream_app.cli.reading import At, Json, Limit, Model, reading, scoring_now
+from stream_app.cli.console import Json, fail, print_json
+from stream_app.cli.reading import At, Limit, Model, reading, scoring_now
 
 Key = Annotated[
     str,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix
-from stream_app.cli.console import fail, print_json
+from stream_app.cli.console import Json, fail, print_json
 from stream_app.cli.progress import PATIENCE, progress_bar
-from stream_app.cli.reading import Json, Limit, reading, time_given
+from stream_app.cli.reading import Limit, reading, time_given
 
 if TYPE_CHECKING:
     from stream_app.engine.model.types import Model

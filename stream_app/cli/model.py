@@ -14,12 +14,11 @@ from stream_app.cli import (
     model_whatif,
 )
 from stream_app.cli.broker import Bootstrap, Prefix
-from stream_app.cli.console import fail, print_json, print_table, say
+from stream_app.cli.console import Json, fail, print_json, print_table, say
 
 Reference = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file, `-` for standard input, or the name of a ready model.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

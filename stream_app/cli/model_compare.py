@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix
-from stream_app.cli.console import print_json, print_table, say
+from stream_app.cli.console import Json, print_json, print_table, say
 from stream_app.cli.model_generations import Number, place_of
-from stream_app.cli.model_publish import Group, Json
+from stream_app.cli.model_publish import Group
 
 if TYPE_CHECKING:
     from stream_app.publishing.comparing import Comparison

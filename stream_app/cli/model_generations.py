@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import fail, print_json, say
+from stream_app.cli.console import Json, fail, print_json, say
 from stream_app.cli.model_publish import (
     Approvals,
     ApproveAs,
     By,
     File,
     Group,
-    Json,
     Moves,
     Note,
     Transitions,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import print_json, print_table, say
-from stream_app.cli.model_publish import Json
+from stream_app.cli.console import Json, print_json, print_table, say
 
 if TYPE_CHECKING:
     from stream_app.publishing.registry import Registry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import fail, print_json, say
+from stream_app.cli.console import Json, fail, print_json, say
 from stream_app.cli.reading import time_given
 from stream_app.errors import KnownError
 
@@ -58,7 +58,6 @@ Approvals = Annotated[
     str, typer.Option(envvar="STREAM_APP_APPROVALS", help="Teams whose approval a version needs, with commas.")
 ]
 Group = Annotated[str, typer.Option(envvar="STREAM_APP_GROUP", help="The consumer group of the live workers.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add(group: typer.Typer) -> None:

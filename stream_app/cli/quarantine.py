@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import fail, print_json, print_table, say
+from stream_app.cli.console import Json, fail, print_json, print_table, say
 from stream_app.cli.model_generations import Clock, Hold, Jobs, Lossy, Ways, Within, build, built, place_of
-from stream_app.cli.model_publish import By, Group, Json, Moves, Note, Transitions, terms_of
+from stream_app.cli.model_publish import By, Group, Moves, Note, Transitions, terms_of
 from stream_app.cli.reading import time_given
 from stream_app.cli.worker import ClockChoice
 from stream_app.errors import KnownError

@@ -46,7 +46,6 @@ At = Annotated[
     ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="So many of each list.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 async def scoring_now(reader: "TopicReader", model: str) -> "Scoring":

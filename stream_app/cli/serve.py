@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import print_json, print_table, say
+from stream_app.cli.console import Json, print_json, print_table, say
 from stream_app.cli.logs import LogFormat, LogLevel, log_from
 from stream_app.cli.metrics import Cluster, MetricsHost, MetricsPort
-from stream_app.cli.reading import Json, Model
+from stream_app.cli.reading import Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 from stream_app.engine.times import format_time
 from stream_app.errors import KnownError

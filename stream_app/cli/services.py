@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream_app.cli.console import print_json, print_table, say
+from stream_app.cli.console import Json, print_json, print_table, say
 from stream_app.local import services
 from stream_app.local.paths import state_root
 
@@ -19,7 +19,6 @@ DataDir = Annotated[
         file_okay=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

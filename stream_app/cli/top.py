@@ -9,8 +9,8 @@ import orjson
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, broker_runs, manifest_of
-from stream_app.cli.console import print_table
-from stream_app.cli.reading import Json, Model
+from stream_app.cli.console import Json, print_table
+from stream_app.cli.reading import Model
 from stream_app.cli.redis import Namespace, Rank, RedisUrl, keys_of, redis_of
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from stream_app.cli.broker import Bootstrap, Prefix, broker_of, manifest_of
-from stream_app.cli.console import print_json, print_table, say
+from stream_app.cli.console import Json, print_json, print_table, say
 
 Partitions = Annotated[
     int | None, typer.Option("--partitions", min=1, max=10_000, help="Partitions a topic. Default: the manifest's.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
