@@ -67,7 +67,7 @@ class Lane:
         self._committed: Positions = NOWHERE
         self._told: dict[str, int] = {}  # the group's offsets, and when they were committed last
         self._told_at = 0.0
-        self._overdue: dict[str, tuple[int, float]] = {}  # what a topic has waited for, and since when
+        self._awaited_since = [0.0] * len(self._topics)
         self._seen = -1
         self._held = True
         self._time_due = False
@@ -108,6 +108,7 @@ class Lane:
             self._expected = [positions[topic] for topic in self._topics]
         self._held = False
         self.progressed_at = time.monotonic()
+        self._awaited_since = [self.progressed_at] * len(self._topics)
         self._wake.set()
         return self._positions()
 
@@ -165,7 +166,7 @@ class Lane:
         if chunk.start < expected:
             records = [record for record in records if record.offset >= expected]
         self._merge.offer(number, records)
-        self._expected[number] = chunk.end
+        self._expected[number], self._awaited_since[number] = chunk.end, time.monotonic()
         self._wake.set()
         return None
 
@@ -183,21 +184,16 @@ class Lane:
             expected = self._expected[number]
             handed = self._inputs.handed_to(topic, self.partition)
             if self._held or expected is None or handed is None or handed <= expected:
-                self._overdue.pop(topic, None)
-                continue
-            awaited, since = self._overdue.get(topic, (expected, now))
-            if awaited != expected:
-                since = now
-            elif now - since >= OVERDUE_SECONDS:
-                again[topic], since = expected, now
+                self._awaited_since[number] = now  # nothing is on its way
+            elif now - self._awaited_since[number] >= OVERDUE_SECONDS:
                 log.warning(
-                    "lane %s: %s was read to %d, and nothing came after %d: reading again",
+                    "lane %s: %s was read to %d, nothing came after %d: reading again",
                     self.name,
                     topic,
                     handed,
                     expected,
                 )
-            self._overdue[topic] = expected, since
+                again[topic], self._awaited_since[number] = expected, now
         return again
 
     def _bound(self) -> None:

@@ -1,5 +1,6 @@
 """What a lane takes of the chunks that reach it, without a broker."""
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,7 +102,7 @@ async def test_what_is_missing_is_asked_for_again(lane: Lane) -> None:
 
 async def test_what_does_not_come_is_asked_for_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunk that was read and has not come after a while is read again, though none follows it. One that comes is not."""
-    now = 100.0
+    now = time.monotonic()
     monkeypatch.setattr("stream_app.streaming.lane.time.monotonic", lambda: now)
     lane._inputs = Nowhere(web=15, email=3)
     assert lane.overdue() == {}
