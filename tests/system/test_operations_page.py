@@ -1,15 +1,12 @@
 """docs/operations.md: the round to try, as an operator goes it."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stream_app.local.process import free_port
+from tests.pipeline.page import newcomer
 
 _ROUND = re.compile(r"^## Try it\n.*?^```\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PORT = "9308"
@@ -25,11 +22,9 @@ def test_start_break_see_and_mend(repository: Path, tmp_path: Path, kafka_server
     assert "--watch" in watch
     port = str(free_port())
     script = "\n".join([
-        "set -euo pipefail",
         "comes() { until eval \"$1\"; do sleep 0.3; done; }",
         up,
         start.replace("&", "> worker.log 2>&1 &", 1),
-        "trap 'kill $supervisor; wait $supervisor; stream-app down --wipe' EXIT",
         f"comes 'curl -sf localhost:{_PORT}/readyz'",
         send,
         look,
@@ -41,15 +36,8 @@ def test_start_break_see_and_mend(repository: Path, tmp_path: Path, kafka_server
         mend,
         "comes 'stream-app lag --max-seconds 5 > lag.txt'",
         f"comes 'curl -sf localhost:{_PORT}/readyz'",
+        "kill $supervisor; wait $supervisor",
     ])  # fmt: skip
-    shutil.copytree(repository / "examples", tmp_path / "examples")
-    environment = {name: value for name, value in os.environ.items() if name not in ("KAFKA_BROKER", "REDIS_URL")}
-    environment |= {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-    }
-    words = ["timeout", "--kill-after", "10", "150", "bash", "-c", script.replace(_PORT, port)]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    code, said = newcomer(script.replace(_PORT, port), repository, tmp_path, within=150)
     log = tmp_path / "worker.log"
-    said = done.stdout[-2000:] + done.stderr[-2000:] + (log.read_text()[-2000:] if log.exists() else "")
-    assert done.returncode == 0, said
+    assert code == 0, said[-4000:] + (log.read_text()[-2000:] if log.exists() else "")
