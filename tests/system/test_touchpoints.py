@@ -18,5 +18,5 @@ def test_workers_score_a_month_as_the_replay_does(broker: str, tmp_path: Path) -
     events = tmp_path / "events.ndjson"
     write_events(events)
     expected = replayed(events)
-    for workers in (1, 3):
+    for workers in (1, 2, 3):
         asyncio.run(prove(broker, tmp_path, events, expected, workers))

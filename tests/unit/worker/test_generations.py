@@ -52,7 +52,7 @@ def check_public(desk: Desk, version: str) -> None:
         assert faults(desk.records(desk.manifest[base].name), desk.transitions(subject), version) == []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_rebuilt_generation_takes_over(seed: int) -> None:
     """S405: with lanes that are killed on the way, events that come meanwhile, and edits that count from now on: afterwards
     all scores are those of a replay of all events under the new version."""
@@ -99,7 +99,7 @@ def bots(chance: random.Random, events: list[dict[str, Any]]) -> list[dict[str, 
     return events
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_condemned_source_is_taken_back(seed: int) -> None:
     """Only the leads and accounts that it had touched are rebuilt; scores are then those of a replay without its events, and
     what it goes on sending is refused."""
