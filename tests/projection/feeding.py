@@ -40,7 +40,7 @@ def output(manifest: Manifest, base: str, key: str | bytes, value: Mapping[str, 
 
 async def send(broker: str, manifest: Manifest, *outputs: Output) -> None:
     """Send records in one transaction, whose markers are then the last of their partitions."""
-    async with OnceSender(broker, f"{manifest.prefix}worker", "worker") as sender:
+    async with OnceSender(broker, f"{manifest.prefix}worker", "another worker has taken over") as sender:
         await sender.send(list(outputs))
 
 
